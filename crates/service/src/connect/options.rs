@@ -1,0 +1,208 @@
+use std::{path::Path, time::Duration};
+
+use sea_orm::{
+    ConnectOptions,
+    sqlx::{Connection, Row, sqlite::SqliteJournalMode},
+};
+
+use super::{ConnectError, DatabaseUrl, InvalidDatabaseUrl, url::Kind};
+
+/// How to reach a database and how its pool behaves.
+#[derive(Debug, Clone)]
+pub struct DatabaseOptions {
+    url: DatabaseUrl,
+    schema: Option<String>,
+    max_connections: u32,
+    acquire_timeout: Duration,
+    idle_timeout: Duration,
+    statement_timeout: Option<Duration>,
+    busy_timeout: Duration,
+    application_name: String,
+    create_if_missing: bool,
+}
+
+impl DatabaseOptions {
+    /// Options for a URL: up to 10 connections, 10 s to get one, closed after
+    /// 10 idle minutes, no limit on a statement's time.
+    pub fn new(url: &str) -> Result<Self, InvalidDatabaseUrl> {
+        Ok(Self {
+            url: DatabaseUrl::parse(url)?,
+            schema: None,
+            max_connections: 10,
+            acquire_timeout: Duration::from_secs(10),
+            idle_timeout: Duration::from_mins(10),
+            statement_timeout: None,
+            busy_timeout: Duration::from_secs(30),
+            application_name: "outreach".to_owned(),
+            create_if_missing: false,
+        })
+    }
+
+    /// The PostgreSQL schema that holds the tables; the server's search path
+    /// decides when none is set. Ignored on SQLite.
+    #[must_use]
+    pub fn schema(mut self, schema: impl Into<String>) -> Self {
+        self.schema = Some(schema.into());
+        self
+    }
+
+    /// The most connections that the pool opens, at least 1. A database in
+    /// memory always has one.
+    #[must_use]
+    pub fn max_connections(mut self, connections: u32) -> Self {
+        self.max_connections = connections.max(1);
+        self
+    }
+
+    /// The longest wait for a connection, a new one or a free one.
+    #[must_use]
+    pub fn acquire_timeout(mut self, timeout: Duration) -> Self {
+        self.acquire_timeout = timeout;
+        self
+    }
+
+    /// Closes a connection that nobody has used for this long.
+    #[must_use]
+    pub fn idle_timeout(mut self, timeout: Duration) -> Self {
+        self.idle_timeout = timeout;
+        self
+    }
+
+    /// The longest time for one statement. PostgreSQL only, set as the
+    /// connection starts; a transaction-mode pooler has to allow it.
+    #[must_use]
+    pub fn statement_timeout(mut self, timeout: Duration) -> Self {
+        self.statement_timeout = Some(timeout);
+        self
+    }
+
+    /// How long a write waits for another writer. SQLite only.
+    #[must_use]
+    pub fn busy_timeout(mut self, timeout: Duration) -> Self {
+        self.busy_timeout = timeout;
+        self
+    }
+
+    /// The name by which the server's views list the connections. PostgreSQL
+    /// only.
+    #[must_use]
+    pub fn application_name(mut self, name: impl Into<String>) -> Self {
+        self.application_name = name.into();
+        self
+    }
+
+    /// Creates the file of an SQLite database that is not there. Off, because a
+    /// mistyped path would otherwise become an empty database.
+    #[must_use]
+    pub fn create_if_missing(mut self, create: bool) -> Self {
+        self.create_if_missing = create;
+        self
+    }
+
+    /// The URL, which shows no password.
+    #[must_use]
+    pub fn url(&self) -> &DatabaseUrl {
+        &self.url
+    }
+
+    /// The schema that was set.
+    #[must_use]
+    pub fn schema_name(&self) -> Option<&str> {
+        self.schema.as_deref()
+    }
+
+    /// True for SQLite.
+    #[must_use]
+    pub fn is_sqlite(&self) -> bool {
+        self.url.kind() == Kind::Sqlite
+    }
+
+    /// "Unable to open database file" would not say that the file is not there.
+    pub(super) fn refuse_missing_file(&self) -> Result<(), ConnectError> {
+        let Some(path) = self.url.sqlite_path() else {
+            return Ok(());
+        };
+        let created = self.create_if_missing || self.url.sqlite_mode() == Some("rwc");
+        if !created && !Path::new(path).exists() {
+            return Err(ConnectError::NoFile {
+                path: path.to_owned(),
+            });
+        }
+        Ok(())
+    }
+
+    pub(super) fn to_sea_orm(&self) -> ConnectOptions {
+        // SeaORM traces its options with the URL in them, so the password goes
+        // beside it.
+        let mut options = ConnectOptions::new(self.url.without_password());
+        options
+            .max_connections(self.max_connections)
+            .acquire_timeout(self.acquire_timeout)
+            .idle_timeout(self.idle_timeout)
+            .sqlx_logging(false);
+        match self.url.kind() {
+            Kind::Postgres => self.configure_postgres(&mut options),
+            Kind::Sqlite => self.configure_sqlite(&mut options),
+        }
+        options
+    }
+
+    fn configure_postgres(&self, options: &mut ConnectOptions) {
+        options.set_application_name(self.application_name.clone());
+        if let Some(timeout) = self.statement_timeout {
+            options.statement_timeout(timeout);
+        }
+        if let Some(schema) = &self.schema {
+            // SeaORM takes a text that begins with a quote as it is.
+            options.set_schema_search_path(format!("\"{}\"", schema.replace('"', "\"\"")));
+        }
+        if let Some(password) = self.url.password() {
+            let password = secrecy::SecretString::from(password);
+            options.map_sqlx_postgres_opts(move |postgres| {
+                postgres.password(secrecy::ExposeSecret::expose_secret(&password))
+            });
+        }
+        // A BEGIN whose caller was cancelled leaves the connection inside a
+        // transaction, and what is written on it later is never committed. In
+        // a transaction of its own, a statement starts when its transaction
+        // does. The round trip replaces the pool's own ping.
+        options.test_before_acquire(false);
+        options.map_sqlx_postgres_before_acquire(|connection, _| {
+            Box::pin(async move {
+                sea_orm::sqlx::query("SELECT now() = statement_timestamp()")
+                    .persistent(false)
+                    .fetch_one(connection)
+                    .await?
+                    .try_get(0)
+            })
+        });
+    }
+
+    fn configure_sqlite(&self, options: &mut ConnectOptions) {
+        if self.url.is_in_memory() {
+            // Each connection would have a database of its own, gone with it.
+            options.max_connections(1).idle_timeout(None);
+        }
+        let busy_timeout = self.busy_timeout;
+        let create = self.create_if_missing && self.url.sqlite_mode().is_none();
+        // The mode is set on a file that may be written; on another one the
+        // attempt would hide the better message of the first write.
+        let writable = !matches!(self.url.sqlite_mode(), Some("ro"));
+        options.map_sqlx_sqlite_opts(move |sqlite| {
+            let mut sqlite = sqlite.busy_timeout(busy_timeout).foreign_keys(true);
+            if writable {
+                sqlite = sqlite.journal_mode(SqliteJournalMode::Wal);
+            }
+            if create {
+                sqlite = sqlite.create_if_missing(true);
+            }
+            sqlite
+        });
+        options.map_sqlx_sqlite_before_acquire(|connection, _| {
+            Box::pin(async move {
+                connection.ping().await?;
+                Ok(!connection.is_in_transaction())
+            })
+        });
+    }
+}

@@ -1,0 +1,173 @@
+//! One query before its transaction: search, judge each result, look up
+//! contacts.
+
+use std::collections::HashSet;
+
+use outreach_domain::{Domain, ProspectCandidate};
+use outreach_entity::prospects;
+use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QuerySelect};
+use serde::Serialize;
+
+use super::{Contact, Contacts, Counters, ProviderError, SearchResult};
+
+/// Domains that are looked up in one statement.
+const LOOKUP_BATCH: usize = 1000;
+
+/// Set-aside results of one query that are kept with their reason.
+const MAX_SET_ASIDE: usize = 20;
+
+/// A result that was not usable, and why.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct SetAside {
+    /// Where it was read, or its address; escaped and bounded.
+    pub origin: String,
+    /// What is wrong with it.
+    pub reason: String,
+}
+
+/// A result on its way to becoming a prospect.
+#[derive(Debug, Clone)]
+pub(super) struct Prepared {
+    pub(super) candidate: ProspectCandidate,
+    pub(super) contact: Option<Contact>,
+}
+
+/// Everything that a query's transaction writes.
+#[derive(Debug, Clone, Default)]
+pub(super) struct PreparedQuery {
+    /// To be saved, sorted by domain: two jobs that insert in one order can't
+    /// deadlock.
+    pub(super) prospects: Vec<Prepared>,
+    /// What is known before the insert; `saved` is filled in by it.
+    pub(super) counters: Counters,
+    pub(super) set_aside: Vec<SetAside>,
+    pub(super) titles_cut: u64,
+    pub(super) contact_error: Option<String>,
+}
+
+/// Judges the results of one query. `seen` holds the domains that came up in
+/// the job before, and gains those of this query.
+pub(super) async fn prepare<C: ConnectionTrait>(
+    db: &C,
+    results: Vec<SearchResult>,
+    seen: &mut HashSet<Domain>,
+    mut room: u64,
+    contacts: Contacts<'_>,
+) -> Result<PreparedQuery, PrepareError> {
+    let mut prepared = PreparedQuery::default();
+    let fresh = unseen(results, seen, &mut prepared);
+    let existing = existing_domains(db, &fresh).await?;
+    for candidate in fresh {
+        if existing.contains(candidate.domain().as_str()) {
+            prepared.counters.existing += 1;
+        } else if room == 0 {
+            prepared.counters.over_limit += 1;
+        } else {
+            let contact = match find_contact(contacts, candidate.domain()).await {
+                Ok(contact) => contact,
+                Err(error @ ProviderError::NotConfigured { .. }) => return Err(error.into()),
+                // One lookup that failed is one contact that is not known; the
+                // web site itself is not lost over it.
+                Err(error) => {
+                    prepared.contact_error.get_or_insert(error.to_string());
+                    None
+                }
+            };
+            if contact.is_none() && contacts.is_required() {
+                prepared.counters.no_contact += 1;
+                continue;
+            }
+            room -= 1;
+            prepared.prospects.push(Prepared { candidate, contact });
+        }
+    }
+    prepared
+        .prospects
+        .sort_by(|a, b| a.candidate.domain().cmp(b.candidate.domain()));
+    Ok(prepared)
+}
+
+/// Why a query could not be prepared.
+#[derive(Debug)]
+pub(super) enum PrepareError {
+    Provider(ProviderError),
+    Database(DbErr),
+}
+
+impl From<ProviderError> for PrepareError {
+    fn from(error: ProviderError) -> Self {
+        Self::Provider(error)
+    }
+}
+
+impl From<DbErr> for PrepareError {
+    fn from(error: DbErr) -> Self {
+        Self::Database(error)
+    }
+}
+
+/// The valid results whose domain is new to the job; the others are counted.
+fn unseen(
+    results: Vec<SearchResult>,
+    seen: &mut HashSet<Domain>,
+    prepared: &mut PreparedQuery,
+) -> Vec<ProspectCandidate> {
+    let mut fresh = Vec::new();
+    prepared.counters.found = results.len() as u64;
+    for result in results {
+        let candidate = ProspectCandidate::new(
+            &result.url,
+            result.title.as_deref(),
+            result.description.as_deref(),
+        );
+        match candidate {
+            Err(error) => {
+                prepared.counters.invalid += 1;
+                if prepared.set_aside.len() < MAX_SET_ASIDE {
+                    let origin = result.origin.as_deref().unwrap_or(&result.url);
+                    prepared.set_aside.push(SetAside {
+                        origin: outreach_domain::excerpt(origin, 200),
+                        reason: error.to_string(),
+                    });
+                }
+            }
+            Ok(candidate) if !seen.insert(candidate.domain().clone()) => {
+                prepared.counters.duplicate += 1;
+            }
+            Ok(candidate) => {
+                prepared.titles_cut += u64::from(candidate.title_was_cut());
+                fresh.push(candidate);
+            }
+        }
+    }
+    fresh
+}
+
+/// Which of the domains are prospects already.
+async fn existing_domains<C: ConnectionTrait>(
+    db: &C,
+    candidates: &[ProspectCandidate],
+) -> Result<HashSet<String>, DbErr> {
+    let mut existing = HashSet::new();
+    for batch in candidates.chunks(LOOKUP_BATCH) {
+        let found: Vec<String> = prospects::Entity::find()
+            .select_only()
+            .column(prospects::Column::Domain)
+            .filter(prospects::Column::Domain.is_in(batch.iter().map(|c| c.domain().as_str())))
+            .into_tuple()
+            .all(db)
+            .await?;
+        existing.extend(found);
+    }
+    Ok(existing)
+}
+
+async fn find_contact(
+    contacts: Contacts<'_>,
+    domain: &Domain,
+) -> Result<Option<Contact>, ProviderError> {
+    match contacts.finder() {
+        Some(finder) => finder.find(domain).await,
+        None => Ok(None),
+    }
+}

@@ -1,0 +1,100 @@
+//! The right to work on a job, and its proof.
+
+use outreach_domain::{JobId, JobStatus};
+use outreach_entity::job_runs;
+use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, sea_query::Expr};
+use serde_json::Value;
+use uuid::Uuid;
+
+use super::{JobError, queries::existing_job};
+use crate::transaction::Transaction;
+
+/// Proof that a worker owns a job. A new one is made at each start, so that a
+/// worker which lost the job can't be taken for the one that has it now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct RunToken(Uuid);
+
+impl RunToken {
+    /// A token that nobody else has.
+    #[must_use]
+    pub fn random() -> Self {
+        Self(Uuid::new_v4())
+    }
+
+    pub(super) fn as_uuid(self) -> Uuid {
+        self.0
+    }
+}
+
+/// A job under way, in the hands of one worker.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Run {
+    /// The job.
+    pub job: JobId,
+    /// The proof that it is ours.
+    pub token: RunToken,
+}
+
+/// Proves that the run still owns its job and stores how far it got, in one
+/// statement; the row stays locked until the transaction ends, so the job can't
+/// be cancelled in between. Meant as the first statement of a transaction.
+///
+/// # Errors
+///
+/// [`JobError::LostRun`] when the job was cancelled, has ended, or belongs to
+/// another run.
+pub async fn record_progress_in_txn(
+    txn: &mut Transaction<'_>,
+    run: Run,
+    progress: Value,
+) -> Result<(), JobError> {
+    let proved = job_runs::Entity::update_many()
+        .col_expr(job_runs::Column::Progress, Expr::value(progress))
+        .filter(job_runs::Column::JobId.eq(run.job.as_uuid()))
+        .filter(job_runs::Column::RunToken.eq(run.token.as_uuid()))
+        .exec(txn)
+        .await?;
+    if proved.rows_affected == 1 {
+        Ok(())
+    } else {
+        Err(lost(txn, run).await)
+    }
+}
+
+/// Proves the run and ends it, in one statement.
+pub(super) async fn end_in_txn(txn: &mut Transaction<'_>, run: Run) -> Result<(), JobError> {
+    let ended = job_runs::Entity::delete_many()
+        .filter(job_runs::Column::JobId.eq(run.job.as_uuid()))
+        .filter(job_runs::Column::RunToken.eq(run.token.as_uuid()))
+        .exec(txn)
+        .await?;
+    if ended.rows_affected == 1 {
+        Ok(())
+    } else {
+        Err(lost(txn, run).await)
+    }
+}
+
+async fn lost(txn: &Transaction<'_>, run: Run) -> JobError {
+    match existing_job(txn, run.job).await {
+        Ok(job) => JobError::LostRun {
+            id: run.job,
+            status: job.status,
+        },
+        Err(error) => error,
+    }
+}
+
+/// Whether the run still owns its job. A look, not a proof: it holds nothing.
+pub(crate) async fn is_current<C: ConnectionTrait>(
+    db: &C,
+    run: Run,
+) -> Result<Result<(), JobStatus>, JobError> {
+    let row = job_runs::Entity::find_by_id(run.job.as_uuid())
+        .one(db)
+        .await?;
+    if row.is_some_and(|row| row.run_token == Some(run.token.as_uuid())) {
+        return Ok(Ok(()));
+    }
+    Ok(Err(existing_job(db, run.job).await?.status))
+}

@@ -1,0 +1,96 @@
+//! What the database says when it refuses, and the words that differ between
+//! PostgreSQL and SQLite.
+
+use sea_orm::{
+    DbBackend, DbErr, RuntimeErr,
+    sea_query::{Expr, SimpleExpr},
+    sqlx,
+};
+
+/// The database's own clock at the start of the statement.
+///
+/// Stable within a statement, so that a distributed PostgreSQL accepts it in an
+/// UPDATE, and in the one text form that times have on SQLite.
+pub(crate) fn now(backend: DbBackend) -> SimpleExpr {
+    match backend {
+        DbBackend::Sqlite => Expr::cust("strftime('%Y-%m-%dT%H:%M:%f+00:00', 'now')"),
+        _ => Expr::cust("statement_timestamp()"),
+    }
+}
+
+/// The parameters that one statement may have: 65,535 on PostgreSQL, 32,766 on
+/// SQLite.
+pub(crate) fn max_parameters(backend: DbBackend) -> usize {
+    match backend {
+        DbBackend::Sqlite => 32_766,
+        _ => 65_535,
+    }
+}
+
+/// The SQLSTATE of PostgreSQL or the extended result code of SQLite, when the
+/// database itself refused.
+#[must_use]
+pub fn sqlstate(error: &DbErr) -> Option<String> {
+    Some(database_error(error)?.code()?.into_owned())
+}
+
+/// The constraint that was violated: its name on PostgreSQL, the columns on
+/// SQLite (`prospects.domain`), which does not tell names.
+#[must_use]
+pub fn constraint(error: &DbErr) -> Option<String> {
+    let error = database_error(error)?;
+    if let Some(name) = error.constraint() {
+        return Some(name.to_owned());
+    }
+    let (_, columns) = error.message().split_once("constraint failed: ")?;
+    Some(columns.to_owned())
+}
+
+/// True when the same transaction may succeed if it is run again: serialization
+/// failure, deadlock, lock not available, busy or locked SQLite.
+#[must_use]
+pub fn is_retryable(error: &DbErr) -> bool {
+    let Some(database) = database_error(error) else {
+        return false;
+    };
+    let Some(code) = database.code() else {
+        return false;
+    };
+    if is_sqlite(database) {
+        // The primary code is in the low byte: 5 is SQLITE_BUSY, 6 SQLITE_LOCKED.
+        return code
+            .parse::<u32>()
+            .is_ok_and(|code| matches!(code & 0xff, 5 | 6));
+    }
+    matches!(code.as_ref(), "40001" | "40P01" | "55P03")
+}
+
+/// True when nobody can know what the database did with the statement: the
+/// connection went away, or the server says that it is going away.
+#[must_use]
+pub fn is_connection_lost(error: &DbErr) -> bool {
+    match database_error(error) {
+        Some(database) => {
+            !is_sqlite(database)
+                && database.code().is_some_and(|code| {
+                    code.starts_with("08") || matches!(code.as_ref(), "57P01" | "57P02" | "57P03")
+                })
+        }
+        None => true,
+    }
+}
+
+fn is_sqlite(error: &dyn sqlx::error::DatabaseError) -> bool {
+    error
+        .try_downcast_ref::<sqlx::sqlite::SqliteError>()
+        .is_some()
+}
+
+fn database_error(error: &DbErr) -> Option<&dyn sqlx::error::DatabaseError> {
+    match error {
+        DbErr::Exec(RuntimeErr::SqlxError(error))
+        | DbErr::Query(RuntimeErr::SqlxError(error))
+        | DbErr::Conn(RuntimeErr::SqlxError(error)) => error.as_database_error(),
+        _ => None,
+    }
+}

@@ -1,0 +1,240 @@
+use std::{
+    marker::PhantomData,
+    sync::{Mutex, PoisonError},
+};
+
+use async_trait::async_trait;
+use sea_orm::{
+    ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, ExecResult,
+    QueryResult, SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait,
+};
+
+use super::{BoxFuture, TransactionError};
+use crate::sql;
+
+/// A transaction under way.
+///
+/// SeaORM's query API works on it (`Entity::find().one(&txn)`), except streams:
+/// a stream that is still alive hangs the next statement.
+///
+/// Once a statement has failed, every further one is refused with the first
+/// failure's text, and so is the commit, on PostgreSQL and on SQLite alike. A
+/// statement that may fail belongs into a [`savepoint`](Self::savepoint) or
+/// [`safe_flush`](super::safe_flush).
+///
+/// Dropped without a commit it is rolled back.
+#[derive(Debug)]
+pub struct Transaction<'t> {
+    inner: Inner<'t>,
+    context: &'static str,
+    failure: Mutex<Option<DbErr>>,
+    lent: PhantomData<&'t mut ()>,
+}
+
+#[derive(Debug)]
+enum Inner<'t> {
+    Owned(DatabaseTransaction),
+    Lent(&'t DatabaseTransaction),
+}
+
+impl Inner<'_> {
+    fn get(&self) -> &DatabaseTransaction {
+        match self {
+            Self::Owned(txn) => txn,
+            Self::Lent(txn) => txn,
+        }
+    }
+}
+
+impl Transaction<'static> {
+    /// Begins a transaction; `context` says what it is for, in errors and logs.
+    ///
+    /// On SQLite it is the one writer from the start: a transaction that turns
+    /// writer later fails at once when another one writes, without waiting.
+    pub async fn begin(
+        db: &DatabaseConnection,
+        context: &'static str,
+    ) -> Result<Self, TransactionError> {
+        Self::begin_owned(db, context).await
+    }
+}
+
+impl<'t> Transaction<'t> {
+    pub(super) async fn begin_owned(
+        db: &DatabaseConnection,
+        context: &'static str,
+    ) -> Result<Self, TransactionError> {
+        let db = db.clone();
+        // A caller that is cancelled in the middle of BEGIN would leave the
+        // connection inside a transaction that the pool knows nothing of. The
+        // task goes on, and what it began is dropped, which rolls it back.
+        let begun = tokio::spawn(async move {
+            db.begin_with_options(TransactionOptions {
+                sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+                ..TransactionOptions::default()
+            })
+            .await
+        })
+        .await
+        .unwrap_or_else(|join| Err(DbErr::Custom(format!("the task of BEGIN ended: {join}"))));
+        match begun {
+            Ok(txn) => Ok(Self::new(Inner::Owned(txn), context)),
+            Err(source) => Err(TransactionError::Begin { context, source }),
+        }
+    }
+
+    /// Lends a transaction of SeaORM's own to the steps of this crate. It stays
+    /// the caller's to commit; if a step fails, it has to be rolled back.
+    #[must_use]
+    pub fn lend(txn: &'t mut DatabaseTransaction, context: &'static str) -> Self {
+        Self::new(Inner::Lent(txn), context)
+    }
+
+    fn new(inner: Inner<'t>, context: &'static str) -> Self {
+        Self {
+            inner,
+            context,
+            failure: Mutex::new(None),
+            lent: PhantomData,
+        }
+    }
+
+    /// What the transaction is for.
+    #[must_use]
+    pub fn context(&self) -> &'static str {
+        self.context
+    }
+
+    /// Runs `body` inside a savepoint: if it fails, what it wrote is gone and
+    /// the transaction goes on as before it.
+    pub async fn savepoint<'s, T, E, F>(&'s mut self, body: F) -> Result<T, E>
+    where
+        F: for<'b> FnOnce(&'b mut Transaction<'s>) -> BoxFuture<'b, Result<T, E>>,
+        E: From<TransactionError>,
+    {
+        let context = self.context;
+        if let Some(source) = self.failure() {
+            return Err(TransactionError::Aborted { context, source }.into());
+        }
+        let nested = match self.inner.get().begin().await {
+            Ok(nested) => nested,
+            Err(source) => {
+                self.record(&source);
+                return Err(TransactionError::Failed { context, source }.into());
+            }
+        };
+        let mut nested = Transaction::new(Inner::Owned(nested), context);
+        let result = body(&mut nested).await;
+        let ended = match (&result, nested.failure()) {
+            (Ok(_), None) => nested.release().await,
+            (Ok(_), Some(source)) => {
+                nested.roll_back().await?;
+                return Err(TransactionError::Aborted { context, source }.into());
+            }
+            (Err(_), _) => nested.roll_back().await,
+        };
+        if let Err(TransactionError::Failed { source, .. }) = &ended {
+            self.record(source);
+        }
+        ended?;
+        result
+    }
+
+    /// The first statement that failed, if one did.
+    pub(super) fn failure(&self) -> Option<DbErr> {
+        self.failure
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    /// Remembers the first failure; also for statements that only look as if
+    /// they failed alone.
+    pub(super) fn record(&self, error: &DbErr) {
+        self.failure
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get_or_insert_with(|| error.clone());
+    }
+
+    /// The transaction beneath, to end it. `None` when it was lent.
+    pub(super) fn into_owned(self) -> Option<DatabaseTransaction> {
+        match self.inner {
+            Inner::Owned(txn) => Some(txn),
+            Inner::Lent(_) => None,
+        }
+    }
+
+    async fn release(self) -> Result<(), TransactionError> {
+        let context = self.context;
+        match self.into_owned() {
+            Some(txn) => txn
+                .commit()
+                .await
+                .map_err(|source| TransactionError::Failed { context, source }),
+            None => Ok(()),
+        }
+    }
+
+    pub(super) async fn roll_back(self) -> Result<(), TransactionError> {
+        let context = self.context;
+        match self.into_owned() {
+            Some(txn) => txn
+                .rollback()
+                .await
+                .map_err(|source| TransactionError::Failed { context, source }),
+            None => Ok(()),
+        }
+    }
+
+    fn refuse_if_failed(&self) -> Result<(), DbErr> {
+        match self.failure() {
+            None => Ok(()),
+            Some(first) => Err(DbErr::Custom(format!(
+                "the transaction `{}` can only be rolled back, because an earlier statement \
+                 failed: {first}",
+                self.context
+            ))),
+        }
+    }
+
+    fn watch<T>(&self, result: Result<T, DbErr>) -> Result<T, DbErr> {
+        if let Err(error) = &result {
+            self.record(error);
+        }
+        result
+    }
+
+    /// Whether the first failure is one that may not come again.
+    pub(super) fn failed_retryably(&self) -> bool {
+        self.failure()
+            .is_some_and(|error| sql::is_retryable(&error))
+    }
+}
+
+#[async_trait]
+impl ConnectionTrait for Transaction<'_> {
+    fn get_database_backend(&self) -> DbBackend {
+        self.inner.get().get_database_backend()
+    }
+
+    async fn execute_raw(&self, stmt: Statement) -> Result<ExecResult, DbErr> {
+        self.refuse_if_failed()?;
+        self.watch(self.inner.get().execute_raw(stmt).await)
+    }
+
+    async fn execute_unprepared(&self, sql: &str) -> Result<ExecResult, DbErr> {
+        self.refuse_if_failed()?;
+        self.watch(self.inner.get().execute_unprepared(sql).await)
+    }
+
+    async fn query_one_raw(&self, stmt: Statement) -> Result<Option<QueryResult>, DbErr> {
+        self.refuse_if_failed()?;
+        self.watch(self.inner.get().query_one_raw(stmt).await)
+    }
+
+    async fn query_all_raw(&self, stmt: Statement) -> Result<Vec<QueryResult>, DbErr> {
+        self.refuse_if_failed()?;
+        self.watch(self.inner.get().query_all_raw(stmt).await)
+    }
+}

@@ -1,0 +1,110 @@
+//! The command line of the chain: the options of `sea-orm-cli migrate`, and
+//! what each subcommand does.
+//!
+//! SeaORM's own `run_cli` installs a global logger and ends in a panic when it
+//! cannot connect; an application that embeds the chain can use neither.
+
+use std::time::Duration;
+
+use clap::Parser;
+use sea_orm::{ConnectOptions, Database, DatabaseConnection, DbErr};
+pub use sea_orm_cli::MigrateSubcommands;
+use sea_orm_migration::MigratorTrait;
+
+use crate::Migrator;
+
+/// Arguments of the `migration` binary, as `sea-orm-cli migrate` passes them.
+#[derive(Debug, Parser)]
+#[command(
+    name = "migration",
+    version,
+    about = "Runs the revision chain of outreach"
+)]
+pub struct Arguments {
+    /// Show debug messages
+    #[arg(short, long, global = true)]
+    pub verbose: bool,
+
+    /// PostgreSQL schema (default: public); ignored for SQLite
+    #[arg(short = 's', long, global = true, env = "DATABASE_SCHEMA")]
+    pub database_schema: Option<String>,
+
+    /// Database URL
+    #[arg(
+        short = 'u',
+        long,
+        global = true,
+        env = "DATABASE_URL",
+        hide_env_values = true
+    )]
+    pub database_url: Option<String>,
+
+    /// What to do; `up` when nothing is said
+    #[command(subcommand)]
+    pub command: Option<MigrateSubcommands>,
+}
+
+/// Why a subcommand failed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CommandError {
+    /// No database was named.
+    #[error("no database: set DATABASE_URL or give --database-url")]
+    NoDatabase,
+    /// The URL is not one of a database that outreach works with. The URL is
+    /// not repeated: it may hold a password.
+    #[error(
+        "the database URL is not usable ({0}); expected postgres://user:password@host:port/name \
+         or sqlite://path?mode=rwc"
+    )]
+    InvalidUrl(&'static str),
+    /// The database could not be reached.
+    #[error("cannot connect to the database")]
+    Connect(#[source] DbErr),
+    /// The database refused a statement, or the chain refused to run.
+    #[error("the migration failed; nothing was changed")]
+    Migrate(#[source] DbErr),
+    /// `init` and `generate` are for a developer's checkout.
+    #[error("`{0}` writes source files: run `sea-orm-cli migrate {0}` in the repository")]
+    SourceCommand(&'static str),
+}
+
+/// Connects with what migrations need: one connection, and on SQLite patience
+/// with another run that holds the file.
+pub async fn connect(url: &str, schema: Option<&str>) -> Result<DatabaseConnection, CommandError> {
+    let parsed = url::Url::parse(url).map_err(|_| CommandError::InvalidUrl("it is not a URL"))?;
+    if !matches!(parsed.scheme(), "postgres" | "postgresql" | "sqlite") {
+        return Err(CommandError::InvalidUrl("unknown scheme"));
+    }
+    let mut options = ConnectOptions::new(url);
+    options
+        .max_connections(1)
+        .acquire_timeout(Duration::from_secs(10))
+        .sqlx_logging(false)
+        .set_schema_search_path(schema.unwrap_or("public"))
+        .map_sqlx_sqlite_opts(|sqlite| sqlite.busy_timeout(Duration::from_mins(1)));
+    Database::connect(options)
+        .await
+        .map_err(CommandError::Connect)
+}
+
+/// Runs a subcommand on `db`; `None` means `up`. Each is one transaction.
+pub async fn run(
+    db: &DatabaseConnection,
+    command: Option<MigrateSubcommands>,
+) -> Result<(), CommandError> {
+    match command {
+        Some(MigrateSubcommands::Init) => return Err(CommandError::SourceCommand("init")),
+        Some(MigrateSubcommands::Generate { .. }) => {
+            return Err(CommandError::SourceCommand("generate"));
+        }
+        None => Migrator::up(db, None).await,
+        Some(MigrateSubcommands::Up { num }) => Migrator::up(db, num).await,
+        Some(MigrateSubcommands::Down { num }) => Migrator::down(db, Some(num)).await,
+        Some(MigrateSubcommands::Fresh) => Migrator::fresh(db).await,
+        Some(MigrateSubcommands::Refresh) => Migrator::refresh(db).await,
+        Some(MigrateSubcommands::Reset) => Migrator::reset(db).await,
+        Some(MigrateSubcommands::Status) => Migrator::status(db).await,
+    }
+    .map_err(CommandError::Migrate)
+}

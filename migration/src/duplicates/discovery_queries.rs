@@ -1,0 +1,242 @@
+//! Discovery queries of one job with the same keyword and location.
+
+use std::collections::BTreeMap;
+
+use sea_orm::{
+    ConnectionTrait, DbErr, FromQueryResult, Order,
+    prelude::{DateTimeWithTimeZone, Json, Uuid},
+    sea_query::{Expr, ExprTrait, NullOrdering, Query},
+};
+use serde::{Deserialize, Serialize};
+
+use super::{
+    BATCH,
+    record::{self, MergedRow},
+};
+
+const TABLE: &str = "discovery_queries";
+
+const COUNTERS: [&str; 4] = [
+    "results_found",
+    "results_saved",
+    "results_skipped_duplicate",
+    "results_skipped_existing",
+];
+
+const COLUMNS: [&str; 15] = [
+    "id",
+    "job_id",
+    "keyword",
+    "location",
+    "location_code",
+    "category",
+    "status",
+    "results_found",
+    "results_saved",
+    "results_skipped_duplicate",
+    "results_skipped_existing",
+    "error_message",
+    "query_metadata",
+    "created_at",
+    "updated_at",
+];
+
+/// A row of `discovery_queries` at this revision.
+#[derive(Debug, Clone, FromQueryResult, Serialize, Deserialize)]
+struct DiscoveryQuery {
+    id: Uuid,
+    job_id: Uuid,
+    keyword: String,
+    location: String,
+    location_code: Option<i32>,
+    category: Option<String>,
+    status: String,
+    results_found: i32,
+    results_saved: i32,
+    results_skipped_duplicate: i32,
+    results_skipped_existing: i32,
+    error_message: Option<String>,
+    query_metadata: Option<Json>,
+    created_at: Option<DateTimeWithTimeZone>,
+    updated_at: Option<DateTimeWithTimeZone>,
+}
+
+impl DiscoveryQuery {
+    fn counters(&self) -> [i32; 4] {
+        [
+            self.results_found,
+            self.results_saved,
+            self.results_skipped_duplicate,
+            self.results_skipped_existing,
+        ]
+    }
+}
+
+/// Merges queries that a job has twice; the kept row's counters become the sum,
+/// because its prospects now are those of all. Returns how many rows went.
+pub(super) async fn merge<C: ConnectionTrait>(db: &C) -> Result<u64, DbErr> {
+    let mut merged = 0;
+    loop {
+        let jobs = jobs_with_duplicates(db).await?;
+        if jobs.is_empty() {
+            return Ok(merged);
+        }
+        merged += merge_jobs(db, jobs).await?;
+    }
+}
+
+async fn jobs_with_duplicates<C: ConnectionTrait>(db: &C) -> Result<Vec<Uuid>, DbErr> {
+    let select = Query::select()
+        .column("job_id")
+        .from(TABLE)
+        .group_by_columns(["job_id", "keyword", "location"])
+        .and_having(Expr::col("id").count().gt(1))
+        .order_by("job_id", Order::Asc)
+        .limit(BATCH)
+        .take();
+    let rows = db.query_all(&select).await?;
+    rows.iter().map(|row| row.try_get("", "job_id")).collect()
+}
+
+async fn merge_jobs<C: ConnectionTrait>(db: &C, jobs: Vec<Uuid>) -> Result<u64, DbErr> {
+    let select = Query::select()
+        .columns(COLUMNS)
+        .from(TABLE)
+        .and_where(Expr::col("job_id").is_in(jobs))
+        .order_by_with_nulls("created_at", Order::Asc, NullOrdering::Last)
+        .order_by("id", Order::Asc)
+        .take();
+    let mut groups: BTreeMap<(Uuid, String, String), Vec<DiscoveryQuery>> = BTreeMap::new();
+    for row in &db.query_all(&select).await? {
+        let query = DiscoveryQuery::from_query_result(row, "")?;
+        groups
+            .entry((query.job_id, query.keyword.clone(), query.location.clone()))
+            .or_default()
+            .push(query);
+    }
+    let mut merged = 0;
+    for rows in groups.into_values().filter(|rows| rows.len() > 1) {
+        merged += merge_group(db, rows).await?;
+    }
+    Ok(merged)
+}
+
+async fn merge_group<C: ConnectionTrait>(db: &C, rows: Vec<DiscoveryQuery>) -> Result<u64, DbErr> {
+    let mut rows = rows.into_iter();
+    let Some(kept) = rows.next() else {
+        return Ok(0);
+    };
+    let mut counters = kept.counters();
+    let mut status = kept.status;
+    let mut records = Vec::new();
+    for younger in rows {
+        for (sum, more) in counters.iter_mut().zip(younger.counters()) {
+            *sum = sum.saturating_add(more);
+        }
+        // One of the searches succeeded, so the query did.
+        if younger.status == "success" {
+            status = younger.status.clone();
+        }
+        records.push(MergedRow {
+            kept_id: kept.id,
+            merged_id: younger.id,
+            repointed: repoint_prospects(db, younger.id, kept.id).await?,
+            row: younger,
+        });
+    }
+    record::write(db, TABLE, &records).await?;
+    let ids = records.iter().map(|record| record.merged_id);
+    db.execute(
+        Query::delete()
+            .from_table(TABLE)
+            .and_where(Expr::col("id").is_in(ids)),
+    )
+    .await?;
+    let values = COUNTERS.into_iter().zip(counters.map(Into::into));
+    db.execute(
+        Query::update()
+            .table(TABLE)
+            .values(values)
+            .value("status", status)
+            .and_where(Expr::col("id").eq(kept.id)),
+    )
+    .await?;
+    Ok(records.len() as u64)
+}
+
+async fn repoint_prospects<C: ConnectionTrait>(
+    db: &C,
+    from: Uuid,
+    to: Uuid,
+) -> Result<Vec<Uuid>, DbErr> {
+    let update = Query::update()
+        .table("prospects")
+        .value("discovery_query_id", to)
+        .and_where(Expr::col("discovery_query_id").eq(from))
+        .returning_col("id")
+        .take();
+    let rows = db.query_all(&update).await?;
+    rows.iter().map(|row| row.try_get("", "id")).collect()
+}
+
+/// Puts merged queries back and takes their counts out of the kept rows.
+/// Returns how many.
+pub(super) async fn restore<C: ConnectionTrait>(db: &C) -> Result<u64, DbErr> {
+    let mut restored = 0;
+    let mut after = None;
+    loop {
+        let records: Vec<MergedRow<DiscoveryQuery>> = record::read(db, TABLE, after, BATCH).await?;
+        let Some(last) = records.last() else {
+            return Ok(restored);
+        };
+        after = Some(last.merged_id);
+        for record in records {
+            let counters = record.row.counters();
+            insert(db, record.row).await?;
+            let mut subtract = Query::update();
+            subtract
+                .table(TABLE)
+                .and_where(Expr::col("id").eq(record.kept_id));
+            for (name, count) in COUNTERS.into_iter().zip(counters) {
+                subtract.value(name, Expr::col(name).sub(count));
+            }
+            db.execute(&subtract).await?;
+            db.execute(
+                Query::update()
+                    .table("prospects")
+                    .value("discovery_query_id", record.merged_id)
+                    .and_where(Expr::col("discovery_query_id").eq(record.kept_id))
+                    .and_where(Expr::col("id").is_in(record.repointed)),
+            )
+            .await?;
+            restored += 1;
+        }
+    }
+}
+
+async fn insert<C: ConnectionTrait>(db: &C, row: DiscoveryQuery) -> Result<(), DbErr> {
+    let insert = Query::insert()
+        .into_table(TABLE)
+        .columns(COLUMNS)
+        .values([
+            row.id.into(),
+            row.job_id.into(),
+            row.keyword.into(),
+            row.location.into(),
+            row.location_code.into(),
+            row.category.into(),
+            row.status.into(),
+            row.results_found.into(),
+            row.results_saved.into(),
+            row.results_skipped_duplicate.into(),
+            row.results_skipped_existing.into(),
+            row.error_message.into(),
+            row.query_metadata.into(),
+            row.created_at.into(),
+            row.updated_at.into(),
+        ])
+        .map_err(|error| DbErr::Migration(error.to_string()))?
+        .take();
+    db.execute(&insert).await?;
+    Ok(())
+}

@@ -1,0 +1,100 @@
+//! The lock that SeaORM's migrator does not take.
+//!
+//! Two runs of the chain at once would both find the same revisions pending.
+//! PostgreSQL gets an advisory lock that ends with the transaction (nothing is
+//! left on the session, so a transaction-mode pooler may stand between); on
+//! SQLite the transaction begins as the one writer.
+
+use sea_orm::{
+    ConnectionTrait, DatabaseExecutor, DatabaseTransaction, DbBackend, DbErr,
+    SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait,
+};
+
+/// What to do on PostgreSQL when the schema of the search path is not there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum MissingSchema {
+    Create,
+    Refuse,
+}
+
+/// Begins the transaction of a run and takes the lock of its schema, waiting
+/// for a run that has it.
+pub(crate) async fn begin_locked(
+    db: &DatabaseExecutor<'_>,
+    missing: MissingSchema,
+) -> Result<DatabaseTransaction, DbErr> {
+    let txn = db
+        .begin_with_options(TransactionOptions {
+            sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+            ..TransactionOptions::default()
+        })
+        .await?;
+    if txn.get_database_backend() == DbBackend::Postgres {
+        lock_schema(&txn, missing).await?;
+    }
+    Ok(txn)
+}
+
+/// One lock for each schema, so that tenants side by side in one database do
+/// not wait for each other.
+async fn lock_schema(txn: &DatabaseTransaction, missing: MissingSchema) -> Result<(), DbErr> {
+    if let Some(schema) = current_schema(txn).await? {
+        return advisory_lock(txn, &schema).await;
+    }
+    let search_path = setting(txn, "search_path").await?;
+    if missing == MissingSchema::Refuse || search_path.contains([',', '$']) {
+        return Err(DbErr::Migration(format!(
+            "none of the schemas in the search path (`{search_path}`) exists. Nothing was changed; \
+             create the schema, or name one with --schema or DATABASE_SCHEMA"
+        )));
+    }
+    // Two first runs of one tenant: the second waits here, and then finds the
+    // schema that the first has made.
+    advisory_lock(txn, &search_path).await?;
+    // The setting's text is an identifier as PostgreSQL quotes it.
+    txn.execute_unprepared(&format!("CREATE SCHEMA IF NOT EXISTS {search_path}"))
+        .await?;
+    match current_schema(txn).await? {
+        Some(schema) => advisory_lock(txn, &schema).await,
+        None => Err(DbErr::Migration(format!(
+            "the schema {search_path} was created but is not in use: may the role use it?"
+        ))),
+    }
+}
+
+async fn advisory_lock(txn: &DatabaseTransaction, schema: &str) -> Result<(), DbErr> {
+    txn.query_one_raw(Statement::from_sql_and_values(
+        DbBackend::Postgres,
+        "SELECT pg_advisory_xact_lock(hashtextextended('outreach-migration ' || $1, 0))",
+        [schema.into()],
+    ))
+    .await?;
+    Ok(())
+}
+
+async fn current_schema(txn: &DatabaseTransaction) -> Result<Option<String>, DbErr> {
+    let row = txn
+        .query_one_raw(Statement::from_string(
+            DbBackend::Postgres,
+            "SELECT current_schema()::text AS schema",
+        ))
+        .await?;
+    match row {
+        Some(row) => row.try_get("", "schema"),
+        None => Ok(None),
+    }
+}
+
+async fn setting(txn: &DatabaseTransaction, name: &str) -> Result<String, DbErr> {
+    let row = txn
+        .query_one_raw(Statement::from_sql_and_values(
+            DbBackend::Postgres,
+            "SELECT current_setting($1) AS setting",
+            [name.into()],
+        ))
+        .await?;
+    match row {
+        Some(row) => row.try_get("", "setting"),
+        None => Ok(String::new()),
+    }
+}

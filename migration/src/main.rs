@@ -1,0 +1,55 @@
+//! What `sea-orm-cli migrate` starts.
+
+use std::{error::Error, process::ExitCode};
+
+use clap::Parser;
+use outreach_migration::command::{self, Arguments, CommandError};
+use tracing_subscriber::EnvFilter;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    // sea-orm-cli reads a `.env` file too; no file is no error.
+    let _ = dotenvy::dotenv();
+    let arguments = Arguments::parse();
+    log_to_stdout(arguments.verbose);
+    match run(arguments).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            print_error(&error);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(arguments: Arguments) -> Result<(), CommandError> {
+    let url = arguments.database_url.ok_or(CommandError::NoDatabase)?;
+    let db = command::connect(&url, arguments.database_schema.as_deref()).await?;
+    command::run(&db, arguments.command).await
+}
+
+/// The chain's progress goes where `sea-orm-cli` users look for it.
+fn log_to_stdout(verbose: bool) {
+    let filter = if verbose {
+        "debug"
+    } else {
+        "sea_orm_migration=info,outreach_migration=info"
+    };
+    tracing_subscriber::fmt()
+        .with_env_filter(EnvFilter::new(filter))
+        .with_target(verbose)
+        .with_level(verbose)
+        .without_time()
+        .init();
+}
+
+#[expect(clippy::print_stderr, reason = "the binary's own messages")]
+fn print_error(error: &dyn Error) {
+    let mut message = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        message.push_str(": ");
+        message.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    eprintln!("error: {message}");
+}

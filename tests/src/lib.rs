@@ -1,0 +1,35 @@
+//! The harness of outreach's database tests.
+//!
+//! - [`TestDb`] is a database of its own for one test, on SQLite or PostgreSQL;
+//!   [`matrix_tests!`] runs one test body on both.
+//! - [`PostgresServer`] finds a PostgreSQL for the tests or starts a private
+//!   one from the machine's own programs; it can also be stopped hard and
+//!   started again.
+//! - [`Proxy`] stands between a client and PostgreSQL and cuts connections at
+//!   exact points of the protocol, such as after a COMMIT and before its reply.
+//! - [`Outreach`] and [`Migration`] run the built programs in a cleaned
+//!   environment, and kill them.
+//!
+//! Nothing here waits for a time to pass: every wait is for an event, with a
+//! limit after which the test fails.
+
+mod built_program;
+mod command;
+mod matrix;
+mod postgres_programs;
+mod postgres_server;
+mod proxy;
+mod server_process;
+mod test_db;
+mod wire;
+
+pub use command::{
+    Migration, MigrationProgram, Output, Outreach, OutreachProgram, Program, ProgramName, Running,
+};
+pub use matrix::TestOutcome;
+pub use postgres_server::PostgresServer;
+pub use proxy::{Fault, Proxy};
+pub use test_db::{Row, TestDb};
+
+#[cfg(test)]
+mod self_tests;

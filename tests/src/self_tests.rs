@@ -1,0 +1,5 @@
+//! Tests of the harness itself: a harness that cannot fail proves nothing.
+
+mod databases;
+mod faults;
+mod servers;
