@@ -1,2 +1,8 @@
-//! Placeholder.
-fn main() {}
+//! Database tests of outreach: one body on SQLite and on PostgreSQL.
+
+mod connect;
+mod discovery;
+mod jobs;
+mod prospects;
+mod support;
+mod transaction;
