@@ -49,6 +49,9 @@ pub enum Fault {
     /// Connections stay open and nothing is passed on, in either direction, until
     /// another fault is set.
     Stall,
+    /// The next BEGIN is held up until another fault is set. Other statements of
+    /// the connection wait behind it.
+    StallBegin,
     /// New connections are closed as soon as they are made; open ones live on.
     RefuseConnections,
 }
@@ -196,6 +199,16 @@ impl Shared {
         Ok(())
     }
 
+    /// Holds a BEGIN up for as long as [`Fault::StallBegin`] is set.
+    async fn pass_begin_stall(&self, message: &Message) -> anyhow::Result<()> {
+        let mut fault = self.fault.subscribe();
+        if *fault.borrow_and_update() == Fault::StallBegin && message.begins() {
+            self.fire();
+            fault.wait_for(|fault| *fault != Fault::StallBegin).await?;
+        }
+        Ok(())
+    }
+
     /// Whether the connection is to be cut in place of this request.
     fn cuts_before(&self, request: Request) -> bool {
         let (Request::Run { commits } | Request::RunUntilSync { commits }) = request else {
@@ -291,6 +304,7 @@ async fn pass_requests(
     let mut awaited = 1;
     while let Some(message) = Message::read(&mut client).await? {
         shared.pass_stall().await?;
+        shared.pass_begin_stall(&message).await?;
         let request = session.read(&message);
         if shared.cuts_before(request) {
             return Ok(Ended::ByFault);

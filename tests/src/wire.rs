@@ -37,6 +37,11 @@ impl Message {
         &self.bytes[5..]
     }
 
+    /// Whether it is a query of its own that begins a transaction.
+    pub(crate) fn begins(&self) -> bool {
+        self.tag == b'Q' && self.body().to_ascii_uppercase().starts_with(b"BEGIN")
+    }
+
     /// Reads the next message, `None` where the peer closed the connection.
     pub(crate) async fn read(from: &mut (impl AsyncRead + Unpin)) -> anyhow::Result<Option<Self>> {
         let mut header = [0; 5];

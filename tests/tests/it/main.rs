@@ -1,6 +1,5 @@
 //! Database tests of outreach: one body on SQLite and on PostgreSQL.
 
-mod connect;
 mod discovery;
 mod jobs;
 mod prospects;

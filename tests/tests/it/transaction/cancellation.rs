@@ -1,56 +1,100 @@
-//! Callers that go away while a transaction begins.
+//! Callers that go away while a transaction begins. After each, a write on the
+//! pool: the next BEGIN that goes well would mend the connection.
 
-use std::time::Duration;
+use std::{future::Future, task::Poll};
 
 use outreach_service::{
     connect::{DatabaseOptions, connect},
     transaction::Transaction,
 };
-use outreach_tests::{TestDb, matrix_tests};
+use outreach_tests::{Fault, Proxy, TestDb, matrix_tests};
 use sea_orm::{ConnectionTrait, DatabaseConnection, TransactionTrait};
 
 use crate::support::setting;
 
 matrix_tests! {
-    two_hundred_cancelled_begins_lose_no_later_write,
-    two_hundred_cancelled_begins_of_sea_orm_s_own_lose_no_later_write,
+    begins_that_are_cancelled_at_any_await_lose_no_later_write,
+    begins_of_sea_orm_that_are_cancelled_at_any_await_lose_no_later_write,
 }
 
-async fn small_pool(db: &TestDb) -> DatabaseConnection {
-    let options = DatabaseOptions::new(db.url()).unwrap().max_connections(4);
+const ATTEMPTS: u64 = 200;
+
+async fn small_pool(url: &str) -> DatabaseConnection {
+    let options = DatabaseOptions::new(url).unwrap().max_connections(2);
     connect(&options).await.unwrap()
 }
 
-/// Writes on the pool, each in a transaction of its own, and counts what
-/// another connection sees.
-async fn write_and_count(db: &TestDb, pool: &DatabaseConnection) {
-    for number in 0..50 {
-        let sql = setting(pool, &format!("after {number}"));
-        pool.execute_unprepared(&sql).await.unwrap();
-    }
+async fn write(pool: &DatabaseConnection, attempt: u64) {
+    let sql = setting(pool, &format!("after {attempt}"));
+    pool.execute_unprepared(&sql).await.unwrap();
+}
+
+async fn assert_all_kept(db: &TestDb) {
     let kept = db.count("SELECT count(*) FROM settings").await.unwrap();
-    assert_eq!(kept, 50);
+    assert_eq!(kept, i64::try_from(ATTEMPTS).unwrap());
 }
 
-/// Times that fall before, into and after a BEGIN.
-fn moments() -> impl Iterator<Item = Duration> {
-    (0..200).map(|step| Duration::from_micros(step * 5))
+/// Drops `begin` after it has been polled so many times. A timeout would be too
+/// coarse to hit the places where it waits.
+async fn cancel_after<T>(polls: u64, begin: impl Future<Output = T>) {
+    let mut begin = std::pin::pin!(begin);
+    let mut left = polls;
+    std::future::poll_fn(|context| {
+        if left == 0 || begin.as_mut().poll(context).is_ready() {
+            return Poll::Ready(());
+        }
+        left -= 1;
+        Poll::Pending
+    })
+    .await;
 }
 
-async fn two_hundred_cancelled_begins_lose_no_later_write(db: TestDb) {
-    let pool = small_pool(&db).await;
-    for moment in moments() {
-        let begun = tokio::time::timeout(moment, Transaction::begin(&pool, "test")).await;
-        drop(begun);
+async fn begins_that_are_cancelled_at_any_await_lose_no_later_write(db: TestDb) {
+    let pool = small_pool(db.url()).await;
+    for attempt in 0..ATTEMPTS {
+        cancel_after(attempt % 20, Transaction::begin(&pool, "test")).await;
+        write(&pool, attempt).await;
     }
-    write_and_count(&db, &pool).await;
+    assert_all_kept(&db).await;
 }
 
-async fn two_hundred_cancelled_begins_of_sea_orm_s_own_lose_no_later_write(db: TestDb) {
-    let pool = small_pool(&db).await;
-    for moment in moments() {
-        let begun = tokio::time::timeout(moment, pool.begin()).await;
-        drop(begun);
+async fn begins_of_sea_orm_that_are_cancelled_at_any_await_lose_no_later_write(db: TestDb) {
+    let pool = small_pool(db.url()).await;
+    for attempt in 0..ATTEMPTS {
+        cancel_after(attempt % 20, pool.begin()).await;
+        write(&pool, attempt).await;
     }
-    write_and_count(&db, &pool).await;
+    assert_all_kept(&db).await;
+}
+
+/// Cancels exactly while BEGIN is on its way to the server.
+async fn cancel_with_begin_on_its_way<T, F>(begin: impl Fn(DatabaseConnection) -> F)
+where
+    T: Send + 'static,
+    F: Future<Output = T> + Send + 'static,
+{
+    let db = TestDb::postgres().await.unwrap();
+    let proxy = Proxy::start(db.url()).await.unwrap();
+    let pool = small_pool(&proxy.url(db.url()).unwrap()).await;
+    for attempt in 0..ATTEMPTS {
+        proxy.set_fault(Fault::StallBegin);
+        let caller = tokio::spawn(begin(pool.clone()));
+        proxy.wait_for_faults(attempt + 1).await.unwrap();
+        caller.abort();
+        assert!(caller.await.is_err_and(|end| end.is_cancelled()));
+        proxy.set_fault(Fault::None);
+        write(&pool, attempt).await;
+    }
+    assert_all_kept(&db).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_hundred_begins_cancelled_on_their_way_lose_no_later_write() {
+    cancel_with_begin_on_its_way(|pool| async move { Transaction::begin(&pool, "test").await })
+        .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_hundred_begins_of_sea_orm_cancelled_on_their_way_lose_no_later_write() {
+    cancel_with_begin_on_its_way(|pool| async move { pool.begin().await }).await;
 }
