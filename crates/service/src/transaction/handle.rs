@@ -107,6 +107,24 @@ impl<'t> Transaction<'t> {
 
     /// Runs `body` inside a savepoint: if it fails, what it wrote is gone and
     /// the transaction goes on as before it.
+    ///
+    /// The savepoint borrows the transaction, so the outer one can be neither
+    /// used nor committed inside, which would lose what either wrote:
+    ///
+    /// ```compile_fail,E0502
+    /// # use outreach_service::transaction::{Transaction, TransactionError};
+    /// # use sea_orm::ConnectionTrait;
+    /// # async fn example(txn: &mut Transaction<'_>) -> Result<(), TransactionError> {
+    /// txn.savepoint(|savepoint| {
+    ///     Box::pin(async {
+    ///         let _ = txn.execute_unprepared("SELECT 1").await;
+    ///         let _ = savepoint.execute_unprepared("SELECT 1").await;
+    ///         Ok(())
+    ///     })
+    /// })
+    /// .await
+    /// # }
+    /// ```
     pub async fn savepoint<'s, T, E, F>(&'s mut self, body: F) -> Result<T, E>
     where
         F: for<'b> FnOnce(&'b mut Transaction<'s>) -> BoxFuture<'b, Result<T, E>>,
