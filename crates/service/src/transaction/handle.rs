@@ -108,21 +108,31 @@ impl<'t> Transaction<'t> {
     /// Runs `body` inside a savepoint: if it fails, what it wrote is gone and
     /// the transaction goes on as before it.
     ///
-    /// The savepoint borrows the transaction, so the outer one can be neither
-    /// used nor committed inside, which would lose what either wrote:
+    /// ```no_run
+    /// # use outreach_service::transaction::{Transaction, TransactionError};
+    /// # use sea_orm::ConnectionTrait;
+    /// # async fn example(txn: &mut Transaction<'_>) -> Result<(), TransactionError> {
+    /// let savepoint = txn.savepoint(|inner| Box::pin(async move {
+    ///     let _ = inner.execute_unprepared("SELECT 1").await;
+    ///     Ok(())
+    /// }));
+    /// savepoint.await
+    /// # }
+    /// ```
+    ///
+    /// The savepoint borrows the transaction. Using or committing the outer one
+    /// before it has ended would lose what either wrote, and does not compile:
     ///
     /// ```compile_fail,E0502
     /// # use outreach_service::transaction::{Transaction, TransactionError};
     /// # use sea_orm::ConnectionTrait;
     /// # async fn example(txn: &mut Transaction<'_>) -> Result<(), TransactionError> {
-    /// txn.savepoint(|savepoint| {
-    ///     Box::pin(async {
-    ///         let _ = txn.execute_unprepared("SELECT 1").await;
-    ///         let _ = savepoint.execute_unprepared("SELECT 1").await;
-    ///         Ok(())
-    ///     })
-    /// })
-    /// .await
+    /// let savepoint = txn.savepoint(|inner| Box::pin(async move {
+    ///     let _ = inner.execute_unprepared("SELECT 1").await;
+    ///     Ok(())
+    /// }));
+    /// let _ = txn.execute_unprepared("SELECT 1").await;
+    /// savepoint.await
     /// # }
     /// ```
     pub async fn savepoint<'s, T, E, F>(&'s mut self, body: F) -> Result<T, E>
