@@ -22,7 +22,7 @@ use crate::{
 };
 
 /// Columns that an inserted prospect names.
-const COLUMNS_PER_PROSPECT: usize = 12;
+const COLUMNS_PER_PROSPECT: usize = 9;
 
 /// Rows of one INSERT; more gain nothing.
 const INSERT_BATCH: usize = 1000;

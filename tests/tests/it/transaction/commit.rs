@@ -1,4 +1,8 @@
-use outreach_service::transaction::{Transaction, TransactionError, safe_commit, with_transaction};
+use outreach_service::{
+    connect::{DatabaseOptions, connect},
+    sql,
+    transaction::{Transaction, TransactionError, safe_commit, with_transaction},
+};
 use outreach_tests::{TestDb, matrix_tests};
 use sea_orm::{ConnectionTrait, DbBackend, DbErr};
 
@@ -13,6 +17,7 @@ matrix_tests! {
     f22_the_pool_is_usable_after_a_failed_transaction,
     a_commit_that_the_database_refuses_keeps_nothing,
     the_body_s_own_error_rolls_back,
+    f25_a_caller_that_goes_away_in_the_middle_leaves_nothing_behind,
 }
 
 #[derive(Debug)]
@@ -42,14 +47,9 @@ async fn what_was_committed_is_kept(db: TestDb) {
     let pool = pool(&db).await;
     let txn = Transaction::begin(&pool, "test").await.unwrap();
     txn.execute_unprepared(&setting(&txn, "a")).await.unwrap();
-    assert_eq!(count_outside(&db).await, 0, "visible before the commit");
+    assert_eq!(count(&db).await, 0, "visible before the commit");
     safe_commit(txn, "test").await.unwrap();
     assert_eq!(count(&db).await, 1);
-}
-
-/// SQLite's readers see the last commit, like PostgreSQL's.
-async fn count_outside(db: &TestDb) -> i64 {
-    count(db).await
 }
 
 async fn a_transaction_that_is_dropped_keeps_nothing(db: TestDb) {
@@ -170,4 +170,59 @@ async fn the_body_s_own_error_rolls_back(db: TestDb) {
     .await;
     assert!(matches!(outcome, Err(Failure::Own)));
     assert_eq!(count(&db).await, 0);
+}
+
+async fn f25_a_caller_that_goes_away_in_the_middle_leaves_nothing_behind(db: TestDb) {
+    let pool = pool(&db).await;
+    let (wrote, has_written) = tokio::sync::oneshot::channel();
+    let caller = tokio::spawn({
+        let pool = pool.clone();
+        async move {
+            with_transaction(&pool, "test", |txn| {
+                Box::pin(async move {
+                    txn.execute_unprepared(&setting(txn, "a")).await?;
+                    let _ = wrote.send(());
+                    std::future::pending::<()>().await;
+                    Ok::<_, Failure>(())
+                })
+            })
+            .await
+        }
+    });
+    has_written.await.unwrap();
+    caller.abort();
+    assert!(caller.await.is_err_and(|end| end.is_cancelled()));
+    pool.execute_unprepared(&setting(&pool, "b")).await.unwrap();
+    let keys = db.sql("SELECT key FROM settings").await.unwrap();
+    assert_eq!(keys, [[Some("b".to_owned())]]);
+}
+
+/// SQLite is told that the disk ends where the file does.
+#[tokio::test]
+async fn a_full_disk_keeps_nothing_of_the_transaction_and_loses_nothing_before_it() {
+    let db = TestDb::sqlite().await.unwrap();
+    let options = DatabaseOptions::new(db.url()).unwrap().max_connections(1);
+    let pool = connect(&options).await.unwrap();
+    pool.execute_unprepared(&setting(&pool, "before"))
+        .await
+        .unwrap();
+    pool.execute_unprepared("PRAGMA max_page_count = 1")
+        .await
+        .unwrap();
+    let txn = Transaction::begin(&pool, "test").await.unwrap();
+    let filled = loop {
+        let fill = setting(&txn, &format!("filling {}", "x".repeat(2000)))
+            .replace("filling", &format!("filling {}", uuid::Uuid::new_v4()));
+        if let Err(error) = txn.execute_unprepared(&fill).await {
+            break error;
+        }
+    };
+    assert_eq!(sql::sqlstate(&filled).as_deref(), Some("13"), "{filled}");
+    let error = safe_commit(txn, "test").await.unwrap_err();
+    assert!(
+        matches!(error, TransactionError::Aborted { .. }),
+        "{error:?}"
+    );
+    let keys = db.sql("SELECT key FROM settings").await.unwrap();
+    assert_eq!(keys, [[Some("before".to_owned())]]);
 }
