@@ -70,6 +70,15 @@ impl Error {
         }
     }
 
+    /// Says in which database, if it was the database that failed.
+    pub(crate) fn in_database(self, database: impl fmt::Display) -> Self {
+        if self.database_error().is_some() {
+            self.context(database)
+        } else {
+            self
+        }
+    }
+
     fn status(&self) -> u8 {
         match self.kind {
             Kind::Refused => 1,
@@ -99,15 +108,20 @@ impl Error {
         escape_for_terminal(&text.replace('\n', " ")).into_owned()
     }
 
-    /// What to do where the database itself refused.
-    fn hint(&self) -> Option<&'static str> {
-        // A failed connection brings its own hint.
+    /// What the database said, unless it is part of a failed connection, which
+    /// brings the database's name and a hint of its own.
+    fn database_error(&self) -> Option<&DbErr> {
         let mut causes = self.source.chain();
         if causes.any(<dyn std::error::Error>::is::<ConnectError>) {
             return None;
         }
         let mut causes = self.source.chain();
-        let error = causes.find_map(|cause| cause.downcast_ref::<DbErr>())?;
+        causes.find_map(|cause| cause.downcast_ref())
+    }
+
+    /// What to do where the database itself refused.
+    fn hint(&self) -> Option<&'static str> {
+        let error = self.database_error()?;
         match sql::sqlstate(error)?.as_str() {
             // SQLITE_READONLY with its extended codes, and a standby's answer.
             "8" | "264" | "520" | "776" | "1032" | "1288" | "1544" | "25006" => {

@@ -48,10 +48,13 @@ fn runtime() -> Result<tokio::runtime::Runtime, Error> {
 
 async fn dispatch(arguments: Arguments) -> Result<(), Error> {
     let connection = &arguments.connection;
+    // A URL that can't be used is refused before anything else is looked at.
+    let database = connection.options()?;
     match arguments.command {
         Command::Migrate(arguments) => commands::migrate::run(connection, arguments).await,
         Command::Discover(arguments) => commands::discover::run(connection, &arguments).await,
         Command::Jobs(command) => commands::jobs::run(connection, command).await,
         Command::Prospects(command) => commands::prospects::run(connection, command).await,
     }
+    .map_err(|error| error.in_database(database.url()))
 }

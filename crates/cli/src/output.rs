@@ -71,6 +71,12 @@ fn needs_escape(character: char) -> bool {
     matches!(shown, Cow::Owned(_))
 }
 
+/// A number with its noun: `1 row`, `2 rows`.
+pub(crate) fn counted(number: u64, noun: &str) -> String {
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{number} {noun}{plural}")
+}
+
 /// A time for people: UTC, to the second.
 pub(crate) fn time(time: Option<DateTime<Utc>>) -> String {
     time.map_or_else(String::new, |time| {

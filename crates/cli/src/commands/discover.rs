@@ -26,8 +26,6 @@ use crate::{
 };
 
 pub(crate) async fn run(connection: &Connection, arguments: &Discover) -> Result<(), Error> {
-    // A wrong URL is refused before files are read, which may take a while.
-    connection.options()?;
     let request = request(arguments)?;
     let files = Files::open(arguments, &request)?;
     files.say_notes();

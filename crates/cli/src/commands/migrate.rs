@@ -94,11 +94,11 @@ async fn read_chain<C: ConnectionTrait>(db: &C) -> Result<Vec<RevisionStatus>, E
 }
 
 async fn history(connection: &Connection, json: bool) -> Result<(), Error> {
-    let chain = match open(connection, false).await {
+    let chain = match connect::open(&options(connection)?).await {
         Ok(db) => read_chain(&db).await?,
         // The chain can be looked at before there is any database.
-        Err(_) if !connection.is_named() => compiled_chain(),
-        Err(error) => return Err(error),
+        Err(ConnectError::NoFile { .. }) if !connection.is_named() => compiled_chain(),
+        Err(error) => return Err(error.into()),
     };
     if json {
         return print_json(&chain);

@@ -104,8 +104,8 @@ fn say_set_aside(what: &str, report: &LoadReport) {
         return;
     }
     output::say(&format!(
-        "note: {} rows of the {what} can't be read and are set aside:",
-        report.rows_set_aside
+        "note: set aside as not readable: {} of the {what}",
+        output::counted(report.rows_set_aside, "row")
     ));
     output::say_some(&report.set_aside, MAX_NAMED, report.rows_set_aside);
 }

@@ -71,15 +71,16 @@ impl Outcome {
         let cut: u64 = self.metadata("titles_cut").filter_map(Value::as_u64).sum();
         if cut > 0 {
             output::say(&format!(
-                "note: {cut} titles were longer than {} characters and are cut",
-                outreach_domain::MAX_TITLE_CHARS
+                "note: cut to {} characters: {}",
+                outreach_domain::MAX_TITLE_CHARS,
+                output::counted(cut, "title")
             ));
         }
         let mut errors = self.metadata("contact_error").filter_map(Value::as_str);
         if let Some(first) = errors.next() {
             output::say(&format!(
-                "warning: contact lookups failed in {} queries; the first: {}",
-                errors.count() + 1,
+                "warning: contact lookups failed in {}; the first: {}",
+                format_args!("{} of the searches", errors.count() + 1),
                 excerpt(first, 300)
             ));
         }
@@ -88,8 +89,9 @@ impl Outcome {
     fn say_failed_queries(&self) {
         let failed: Vec<String> = self.queries().filter_map(failure).collect();
         if !failed.is_empty() {
-            output::say(&format!("warning: {} searches failed:", failed.len()));
-            output::say_some(&failed, MAX_NAMED, failed.len() as u64);
+            let count = failed.len() as u64;
+            output::say(&format!("warning: failed searches: {count}"));
+            output::say_some(&failed, MAX_NAMED, count);
         }
     }
 
@@ -105,7 +107,8 @@ impl Outcome {
             .map(set_aside)
             .collect();
         output::say(&format!(
-            "note: {invalid} results are not usable and are set aside:"
+            "note: set aside as not usable: {}",
+            output::counted(invalid, "result")
         ));
         output::say_some(&named, MAX_NAMED, invalid);
     }

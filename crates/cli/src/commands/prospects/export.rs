@@ -66,7 +66,8 @@ pub(super) async fn run(connection: &Connection, arguments: &Export) -> Result<(
     file.as_file().sync_all().map_err(cannot_write)?;
     keep(file, path, arguments.force)?;
     output::say(&format!(
-        "{count} prospects written to `{}`",
+        "{} written to `{}`",
+        output::counted(count, "prospect"),
         path.display()
     ));
     Ok(())
