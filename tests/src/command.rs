@@ -15,7 +15,7 @@ use tokio::{
     process::{Child, ChildStderr, ChildStdout, Command},
 };
 
-use crate::built_program::built_program;
+use crate::{built_program::built_program, unprivileged};
 
 /// Nothing that a test runs may take longer.
 const LONGEST_RUN: Duration = Duration::from_mins(2);
@@ -58,6 +58,7 @@ pub struct Program<N> {
     folder: PathBuf,
     arguments: Vec<OsString>,
     variables: Vec<(OsString, OsString)>,
+    unprivileged: bool,
     name: PhantomData<N>,
 }
 
@@ -88,6 +89,7 @@ impl<N: ProgramName> Program<N> {
             variables: vec![("HOME".into(), folder.clone().into())],
             folder,
             arguments: Vec::new(),
+            unprivileged: false,
             name: PhantomData,
         }
     }
@@ -112,6 +114,14 @@ impl<N: ProgramName> Program<N> {
     pub fn env(mut self, name: impl AsRef<OsStr>, value: impl AsRef<OsStr>) -> Self {
         self.variables
             .push((name.as_ref().to_owned(), value.as_ref().to_owned()));
+        self
+    }
+
+    /// Runs the program as a user whom permissions bind, also when the tests run
+    /// as root: then a copy in the program's folder, which is opened to all.
+    #[must_use]
+    pub fn unprivileged(mut self) -> Self {
+        self.unprivileged = true;
         self
     }
 
@@ -166,8 +176,24 @@ impl<N: ProgramName> Program<N> {
         })
     }
 
+    /// The program as the standard library's command, for a test that brings
+    /// outputs of its own.
+    ///
+    /// # Errors
+    ///
+    /// When it is not built or is older than its sources.
+    pub fn std_command(&self) -> anyhow::Result<std::process::Command> {
+        Ok(self.command()?.into_std())
+    }
+
     fn command(&self) -> anyhow::Result<Command> {
-        Ok(self.command_at(&built_program(N::NAME)?))
+        let program = built_program(N::NAME)?;
+        if !self.unprivileged || !unprivileged::is_root(&self.folder)? {
+            return Ok(self.command_at(&program));
+        }
+        let mut command = self.command_at(&unprivileged::copy(&program, &self.folder)?);
+        command.uid(unprivileged::NOBODY).gid(unprivileged::NOBODY);
+        Ok(command)
     }
 
     fn command_at(&self, path: &Path) -> Command {

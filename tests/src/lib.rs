@@ -21,6 +21,7 @@ mod postgres_server;
 mod proxy;
 mod server_process;
 mod test_db;
+mod unprivileged;
 mod wire;
 
 pub use command::{

@@ -1,1 +1,60 @@
-//! The `outreach` command.
+//! The `outreach` command: migrates the database, runs discoveries, and shows
+//! jobs and prospects.
+//!
+//! Arguments are in `args`, what they do in `commands`, printing in `output`,
+//! and the exit statuses in `exit`. Results go to standard output and
+//! everything else to standard error.
+//!
+//! One law: whatever can be refused is refused before anything is written.
+
+mod args;
+mod commands;
+mod exit;
+mod logging;
+mod output;
+
+use std::{ffi::OsString, process::ExitCode};
+
+use clap::Parser;
+
+use crate::{
+    args::{Arguments, Command},
+    exit::Error,
+};
+
+/// Runs the command with the arguments of a process, its name first, and
+/// returns the exit status: 0 for success, 1 when the request was refused, 2
+/// when something failed.
+///
+/// Prints to the process's standard output and standard error, and installs the
+/// process's log subscriber if there is none yet.
+pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let arguments = match Arguments::try_parse_from(arguments) {
+        Ok(arguments) => arguments,
+        Err(error) => return exit::usage(&error),
+    };
+    logging::install(arguments.verbose);
+    let outcome = runtime().and_then(|runtime| runtime.block_on(dispatch(arguments)));
+    exit::report(outcome)
+}
+
+fn runtime() -> Result<tokio::runtime::Runtime, Error> {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .map_err(|error| Error::failed(error).context("cannot start"))
+}
+
+async fn dispatch(arguments: Arguments) -> Result<(), Error> {
+    let connection = &arguments.connection;
+    // A URL that can't be used is refused before anything else is looked at.
+    let database = connection.options()?;
+    match arguments.command {
+        Command::Migrate(arguments) => commands::migrate::run(connection, arguments).await,
+        Command::Discover(arguments) => commands::discover::run(connection, &arguments).await,
+        Command::Jobs(command) => commands::jobs::run(connection, command).await,
+        Command::Prospects(command) => commands::prospects::run(connection, command).await,
+    }
+    .map_err(|error| error.in_database(database.url()))
+}

@@ -1,7 +1,17 @@
 //! Database tests of outreach: one body on SQLite and on PostgreSQL.
+//!
+//! The modules are `cfg(test)` so that the lints know helpers beside the tests
+//! for what they are.
 
+#[cfg(test)]
+mod cli;
+#[cfg(test)]
 mod discovery;
+#[cfg(test)]
 mod jobs;
+#[cfg(test)]
 mod prospects;
+#[cfg(test)]
 mod support;
+#[cfg(test)]
 mod transaction;

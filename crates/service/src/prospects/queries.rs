@@ -5,8 +5,8 @@ use outreach_domain::{ProspectId, excerpt};
 use outreach_entity::prospects;
 use rust_decimal::Decimal;
 use sea_orm::{
-    Condition, ConnectionTrait, DbErr, EntityTrait, Order, PaginatorTrait, QueryFilter, QueryOrder,
-    QuerySelect,
+    Condition, ConnectionTrait, DbBackend, DbErr, EntityTrait, Order, PaginatorTrait, QueryFilter,
+    QueryOrder, QuerySelect,
     sea_query::{Expr, ExprTrait, NullOrdering},
 };
 
@@ -14,6 +14,7 @@ use super::{Prospect, ProspectFilter};
 use crate::{
     InconsistentRow,
     page::{InvalidCursor, Page, PageRequest},
+    sql,
 };
 
 /// Why a read of prospects failed.
@@ -101,7 +102,12 @@ pub async fn list_prospects<C: ConnectionTrait>(
 ) -> Result<Page<Prospect, ProspectCursor>, ProspectError> {
     let rows = prospects::Entity::find()
         .filter(filter.condition())
-        .filter(Condition::all().add_option(page.cursor().map(after)))
+        .filter(
+            Condition::all().add_option(
+                page.cursor()
+                    .map(|cursor| after(cursor, db.get_database_backend())),
+            ),
+        )
         .order_by_with_nulls(prospects::Column::Score, Order::Desc, NullOrdering::First)
         .order_by_with_nulls(
             prospects::Column::CreatedAt,
@@ -135,7 +141,7 @@ pub async fn count_prospects<C: ConnectionTrait>(
         .await?)
 }
 
-fn after(cursor: &ProspectCursor) -> Condition {
+fn after(cursor: &ProspectCursor, backend: DbBackend) -> Condition {
     let column = |column| Expr::col((prospects::Entity, column));
     let score = || column(prospects::Column::Score);
     let time = || column(prospects::Column::CreatedAt);
@@ -147,7 +153,7 @@ fn after(cursor: &ProspectCursor) -> Condition {
         (Some(last_score), Some(last_time)) => {
             Condition::all().add(Expr::tuple([score(), time(), id()]).lt(Expr::tuple([
                 Expr::value(last_score),
-                Expr::value(last_time),
+                sql::time(backend, last_time),
                 Expr::value(after_id),
             ])))
         }
@@ -161,7 +167,10 @@ fn after(cursor: &ProspectCursor) -> Condition {
                 None => score().is_not_null(),
             };
             let (same_time, earlier) = match last_time {
-                Some(last) => (time().eq(last), time().lt(last)),
+                Some(last) => {
+                    let last = sql::time(backend, last);
+                    (time().eq(last.clone()), time().lt(last))
+                }
                 None => (time().is_null(), time().is_not_null()),
             };
             Condition::any()

@@ -1,0 +1,46 @@
+//! What the subcommands do.
+
+pub(crate) mod discover;
+pub(crate) mod jobs;
+pub(crate) mod migrate;
+pub(crate) mod prospects;
+
+use outreach_service::{
+    connect,
+    page::{Page, PageRequest},
+};
+use sea_orm_migration::sea_orm::DatabaseConnection;
+use serde::Serialize;
+
+use crate::{args::Connection, exit::Error, output};
+
+/// A list never needs more; a discovery searches one query after the other.
+const CONNECTIONS: u32 = 2;
+
+/// Connects to a database that is ready for this build.
+async fn connect(connection: &Connection) -> Result<DatabaseConnection, Error> {
+    let options = connection.options()?.max_connections(CONNECTIONS);
+    Ok(connect::connect(&options).await?)
+}
+
+/// Prints a page as JSON: how many there are in all, these, and where the next
+/// page begins.
+fn print_page<T: Serialize, C: ToString>(total: u64, page: &Page<T, C>) -> Result<(), Error> {
+    output::print_json(&serde_json::json!({
+        "total": total,
+        "items": page.items,
+        "next": page.next.as_ref().map(ToString::to_string),
+    }))
+}
+
+/// Says below a table how much of the list it is.
+fn say_page<T, C: ToString>(noun: &str, total: u64, page: &Page<T, C>) {
+    output::say(&format!("{} of {total} {noun}", page.items.len()));
+    if let Some(next) = &page.next {
+        output::say(&format!("next page: --after {}", next.to_string()));
+    }
+}
+
+fn page_request<C>(limit: u64, after: Option<C>) -> PageRequest<C> {
+    PageRequest::first(limit).after(after)
+}
