@@ -18,7 +18,7 @@ use super::{
     save::{SaveQuery, save_failed_query, save_query},
 };
 use crate::jobs::{
-    Job, JobError, Run, RunToken, complete_job, fail_job, find_job, is_current, start_job,
+    Job, JobError, Run, RunToken, complete_job, fail_job, find_job, refuse_if_lost, start_job,
 };
 
 /// What a discovery works with.
@@ -176,13 +176,7 @@ async fn search_one(
     discovery: &Discovery<'_>,
 ) -> Result<Counters, DiscoveryError> {
     // A search costs money; a cancelled job makes no more of them.
-    if let Err(status) = is_current(db, run).await? {
-        return Err(JobError::LostRun {
-            id: run.job,
-            status,
-        }
-        .into());
-    }
+    refuse_if_lost(db, run).await?;
     let save = SaveQuery {
         run,
         query,

@@ -3,7 +3,7 @@
 
 use std::collections::HashSet;
 
-use outreach_domain::{Domain, ProspectCandidate};
+use outreach_domain::{Domain, ProspectCandidate, excerpt};
 use outreach_entity::prospects;
 use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QuerySelect};
 use serde::Serialize;
@@ -69,7 +69,9 @@ pub(super) async fn prepare<C: ConnectionTrait>(
                 // One lookup that failed is one contact that is not known; the
                 // web site itself is not lost over it.
                 Err(error) => {
-                    prepared.contact_error.get_or_insert(error.to_string());
+                    prepared
+                        .contact_error
+                        .get_or_insert_with(|| excerpt(&error.to_string(), 500));
                     None
                 }
             };
@@ -126,7 +128,7 @@ fn unseen(
                 if prepared.set_aside.len() < MAX_SET_ASIDE {
                     let origin = result.origin.as_deref().unwrap_or(&result.url);
                     prepared.set_aside.push(SetAside {
-                        origin: outreach_domain::excerpt(origin, 200),
+                        origin: excerpt(origin, 200),
                         reason: error.to_string(),
                     });
                 }

@@ -1,4 +1,4 @@
-use outreach_domain::{DiscoveryRequest, JobId, JobKind, JobStatus};
+use outreach_domain::{DiscoveryRequest, JobId, JobKind, JobStatus, excerpt};
 use outreach_entity::{job_runs, jobs};
 use sea_orm::{
     ActiveValue::Set,
@@ -251,7 +251,9 @@ async fn change_status(
         update = update.col_expr(jobs::Column::Result, Expr::value(result));
     }
     if let Some(error) = ending.error {
-        let error: String = error.chars().take(MAX_ERROR_CHARS).collect();
+        // Escaped too: PostgreSQL stores no NUL, and the reason of a provider
+        // may hold anything.
+        let error = excerpt(error, MAX_ERROR_CHARS);
         update = update.col_expr(jobs::Column::ErrorMessage, Expr::value(error));
     }
     if update.exec(txn).await?.rows_affected == 1 {

@@ -1,6 +1,6 @@
 //! The right to work on a job, and its proof.
 
-use outreach_domain::{JobId, JobStatus};
+use outreach_domain::JobId;
 use outreach_entity::job_runs;
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, sea_query::Expr};
 use serde_json::Value;
@@ -75,8 +75,8 @@ pub(super) async fn end_in_txn(txn: &mut Transaction<'_>, run: Run) -> Result<()
     }
 }
 
-async fn lost(txn: &Transaction<'_>, run: Run) -> JobError {
-    match existing_job(txn, run.job).await {
+async fn lost<C: ConnectionTrait>(db: &C, run: Run) -> JobError {
+    match existing_job(db, run.job).await {
         Ok(job) => JobError::LostRun {
             id: run.job,
             status: job.status,
@@ -85,16 +85,14 @@ async fn lost(txn: &Transaction<'_>, run: Run) -> JobError {
     }
 }
 
-/// Whether the run still owns its job. A look, not a proof: it holds nothing.
-pub(crate) async fn is_current<C: ConnectionTrait>(
-    db: &C,
-    run: Run,
-) -> Result<Result<(), JobStatus>, JobError> {
+/// Refuses when the run does not own its job any more. A look, not a proof: it
+/// holds nothing.
+pub(crate) async fn refuse_if_lost<C: ConnectionTrait>(db: &C, run: Run) -> Result<(), JobError> {
     let row = job_runs::Entity::find_by_id(run.job.as_uuid())
         .one(db)
         .await?;
     if row.is_some_and(|row| row.run_token == Some(run.token.as_uuid())) {
-        return Ok(Ok(()));
+        return Ok(());
     }
-    Ok(Err(existing_job(db, run.job).await?.status))
+    Err(lost(db, run).await)
 }
