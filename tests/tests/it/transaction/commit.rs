@@ -126,22 +126,19 @@ async fn f22_the_pool_is_usable_after_a_failed_transaction(db: TestDb) {
 
 async fn a_commit_that_the_database_refuses_keeps_nothing(db: TestDb) {
     let pool = pool(&db).await;
-    let orphan = match db.backend() {
-        DbBackend::Sqlite => {
-            "INSERT INTO email_logs (id, prospect_id) VALUES (zeroblob(16), zeroblob(16))"
-        }
-        _ => {
-            db.sql(
-                "ALTER TABLE email_logs ALTER CONSTRAINT email_logs_prospect_id_fkey DEFERRABLE",
-            )
+    let (defer, orphan) = if db.backend() == DbBackend::Sqlite {
+        (
+            "PRAGMA defer_foreign_keys = ON",
+            "INSERT INTO email_logs (id, prospect_id) VALUES (zeroblob(16), zeroblob(16))",
+        )
+    } else {
+        db.sql("ALTER TABLE email_logs ALTER CONSTRAINT email_logs_prospect_id_fkey DEFERRABLE")
             .await
             .unwrap();
-            "INSERT INTO email_logs (id, prospect_id) VALUES (gen_random_uuid(), gen_random_uuid())"
-        }
-    };
-    let defer = match db.backend() {
-        DbBackend::Sqlite => "PRAGMA defer_foreign_keys = ON",
-        _ => "SET CONSTRAINTS ALL DEFERRED",
+        (
+            "SET CONSTRAINTS ALL DEFERRED",
+            "INSERT INTO email_logs (id, prospect_id) VALUES (gen_random_uuid(), gen_random_uuid())",
+        )
     };
     let txn = Transaction::begin(&pool, "test").await.unwrap();
     txn.execute_unprepared(defer).await.unwrap();
