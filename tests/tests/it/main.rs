@@ -1,2 +1,5 @@
-//! Placeholder.
-fn main() {}
+//! Tests of the whole against real databases.
+
+mod architecture;
+mod entities;
+mod migration;
