@@ -7,11 +7,16 @@
 use std::time::Duration;
 
 use clap::Parser;
-use sea_orm::{ConnectOptions, Database, DatabaseConnection, DbErr};
+use sea_orm::{
+    ConnAcquireErr, ConnectOptions, Database, DatabaseConnection, DbErr, RuntimeErr, sqlx,
+};
 pub use sea_orm_cli::MigrateSubcommands;
 use sea_orm_migration::MigratorTrait;
 
-use crate::Migrator;
+use crate::{Migrator, migrator};
+
+/// How long a server may take to answer; one that is starting answers late.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Arguments of the `migration` binary, as `sea-orm-cli migrate` passes them.
 #[derive(Debug, Parser)]
@@ -25,7 +30,7 @@ pub struct Arguments {
     #[arg(short, long, global = true)]
     pub verbose: bool,
 
-    /// PostgreSQL schema (default: public); ignored for SQLite
+    /// PostgreSQL schema (default: the server's search path decides); ignored for SQLite
     #[arg(short = 's', long, global = true, env = "DATABASE_SCHEMA")]
     pub database_schema: Option<String>,
 
@@ -61,6 +66,17 @@ pub enum CommandError {
     /// The database could not be reached.
     #[error("cannot connect to the database")]
     Connect(#[source] DbErr),
+    /// Nobody answered at the URL's address, not even with a refusal that says
+    /// more.
+    #[error(
+        "cannot connect to the database: no answer in {} s; is the address right and the server \
+         running?", CONNECT_TIMEOUT.as_secs()
+    )]
+    NoAnswer,
+    /// The connection was lost during COMMIT. The run is done as a whole or not
+    /// at all.
+    #[error("whether the migration was done is unknown; look with `status`, or run it again")]
+    UnknownOutcome(#[source] DbErr),
     /// The database refused a statement, or the chain refused to run.
     #[error("the migration failed; nothing was changed")]
     Migrate(#[source] DbErr),
@@ -79,13 +95,35 @@ pub async fn connect(url: &str, schema: Option<&str>) -> Result<DatabaseConnecti
     let mut options = ConnectOptions::new(url);
     options
         .max_connections(1)
-        .acquire_timeout(Duration::from_secs(10))
+        .acquire_timeout(CONNECT_TIMEOUT)
         .sqlx_logging(false)
-        .set_schema_search_path(schema.unwrap_or("public"))
         .map_sqlx_sqlite_opts(|sqlite| sqlite.busy_timeout(Duration::from_mins(1)));
-    Database::connect(options)
-        .await
-        .map_err(CommandError::Connect)
+    if let Some(schema) = schema {
+        options.set_schema_search_path(quote(schema));
+    }
+    Database::connect(options).await.map_err(|error| {
+        if is_timeout(&error) {
+            CommandError::NoAnswer
+        } else {
+            CommandError::Connect(error)
+        }
+    })
+}
+
+/// One schema, whatever its name is made of; SeaORM takes a text that begins
+/// with a quote as it is.
+fn quote(schema: &str) -> String {
+    format!("\"{}\"", schema.replace('"', "\"\""))
+}
+
+fn is_timeout(error: &DbErr) -> bool {
+    match error {
+        DbErr::ConnectionAcquire(ConnAcquireErr::Timeout) => true,
+        DbErr::Conn(RuntimeErr::SqlxError(source)) => {
+            matches!(**source, sqlx::Error::PoolTimedOut)
+        }
+        _ => false,
+    }
 }
 
 /// Runs a subcommand on `db`; `None` means `up`. Each is one transaction.
@@ -106,5 +144,11 @@ pub async fn run(
         Some(MigrateSubcommands::Reset) => Migrator::reset(db).await,
         Some(MigrateSubcommands::Status) => Migrator::status(db).await,
     }
-    .map_err(CommandError::Migrate)
+    .map_err(|error| {
+        if migrator::is_unknown_outcome(&error) {
+            CommandError::UnknownOutcome(error)
+        } else {
+            CommandError::Migrate(error)
+        }
+    })
 }

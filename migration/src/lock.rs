@@ -42,7 +42,7 @@ async fn lock_schema(txn: &DatabaseTransaction, missing: MissingSchema) -> Resul
         return advisory_lock(txn, &schema).await;
     }
     let search_path = setting(txn, "search_path").await?;
-    if missing == MissingSchema::Refuse || search_path.contains([',', '$']) {
+    if missing == MissingSchema::Refuse || !is_one_schema(&search_path) {
         return Err(DbErr::Migration(format!(
             "none of the schemas in the search path (`{search_path}`) exists. Nothing was changed; \
              create the schema, or name one with --schema or DATABASE_SCHEMA"
@@ -59,6 +59,18 @@ async fn lock_schema(txn: &DatabaseTransaction, missing: MissingSchema) -> Resul
         None => Err(DbErr::Migration(format!(
             "the schema {search_path} was created but is not in use: may the role use it?"
         ))),
+    }
+}
+
+/// Whether a search path is the name of a single schema, quoted or plain.
+/// PostgreSQL reads `$user` as the role's name even inside quotes.
+fn is_one_schema(search_path: &str) -> bool {
+    let quoted = search_path
+        .strip_prefix('"')
+        .and_then(|rest| rest.strip_suffix('"'));
+    match quoted {
+        Some(name) => name != "$user" && !name.replace("\"\"", "").contains('"'),
+        None => !search_path.contains([',', '$', '"']),
     }
 }
 
@@ -96,5 +108,26 @@ async fn setting(txn: &DatabaseTransaction, name: &str) -> Result<String, DbErr>
     match row {
         Some(row) => row.try_get("", "setting"),
         None => Ok(String::new()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_search_path_of_one_schema_is_told_from_a_list() {
+        for one in ["tenant", "\"a,b\"", "\"Tenant \"\"C\"\" 3\"", "\"a$b\""] {
+            assert!(is_one_schema(one), "{one}");
+        }
+        for other in [
+            "\"$user\", public",
+            "a, b",
+            "$user",
+            "\"$user\"",
+            "\"a\",\"b\"",
+        ] {
+            assert!(!is_one_schema(other), "{other}");
+        }
     }
 }

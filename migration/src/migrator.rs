@@ -2,7 +2,9 @@
 //! a look at the ledger before anything is changed.
 
 use async_trait::async_trait;
-use sea_orm::{ConnectionTrait, DatabaseExecutor, DatabaseTransaction, DbBackend, DbErr};
+use sea_orm::{
+    ConnectionTrait, DatabaseExecutor, DatabaseTransaction, DbBackend, DbErr, RuntimeErr,
+};
 use sea_orm_migration::{IntoSchemaManagerConnection, MigrationTrait, MigratorTrait};
 use tracing::info;
 
@@ -51,7 +53,7 @@ impl MigratorTrait for Migrator {
     {
         let txn = begin(db, lock::MissingSchema::Create).await?;
         Chain::up(&txn, steps).await?;
-        txn.commit().await
+        commit(txn).await
     }
 
     async fn down<'c, C>(db: C, steps: Option<u32>) -> Result<(), DbErr>
@@ -60,7 +62,7 @@ impl MigratorTrait for Migrator {
     {
         let txn = begin(db, lock::MissingSchema::Refuse).await?;
         Chain::down(&txn, steps).await?;
-        txn.commit().await
+        commit(txn).await
     }
 
     async fn refresh<'c, C>(db: C) -> Result<(), DbErr>
@@ -69,7 +71,7 @@ impl MigratorTrait for Migrator {
     {
         let txn = begin(db, lock::MissingSchema::Refuse).await?;
         Chain::refresh(&txn).await?;
-        txn.commit().await
+        commit(txn).await
     }
 
     async fn reset<'c, C>(db: C) -> Result<(), DbErr>
@@ -78,7 +80,7 @@ impl MigratorTrait for Migrator {
     {
         let txn = begin(db, lock::MissingSchema::Refuse).await?;
         Chain::reset(&txn).await?;
-        txn.commit().await
+        commit(txn).await
     }
 
     async fn fresh<'c, C>(db: C) -> Result<(), DbErr>
@@ -96,7 +98,7 @@ impl MigratorTrait for Migrator {
                 .await?;
         }
         Chain::fresh(&txn).await?;
-        txn.commit().await
+        commit(txn).await
     }
 
     async fn status<C>(db: &C) -> Result<(), DbErr>
@@ -131,4 +133,26 @@ where
     let txn = lock::begin_locked(&db, missing).await?;
     ledger::status(&txn).await?;
     Ok(txn)
+}
+
+/// Begins the text of the error that [`is_unknown_outcome`] knows; SeaORM's
+/// trait leaves no room for an error of our own.
+const COMMIT_NOT_ANSWERED: &str = "COMMIT was not answered";
+
+async fn commit(txn: DatabaseTransaction) -> Result<(), DbErr> {
+    txn.commit().await.map_err(|error| match &error {
+        DbErr::Exec(RuntimeErr::SqlxError(source))
+        | DbErr::Query(RuntimeErr::SqlxError(source))
+        | DbErr::Conn(RuntimeErr::SqlxError(source))
+            if source.as_database_error().is_none() =>
+        {
+            DbErr::Migration(format!("{COMMIT_NOT_ANSWERED}: {source}"))
+        }
+        _ => error,
+    })
+}
+
+/// Whether a run failed in a way that leaves open whether it was done.
+pub(crate) fn is_unknown_outcome(error: &DbErr) -> bool {
+    matches!(error, DbErr::Migration(text) if text.starts_with(COMMIT_NOT_ANSWERED))
 }

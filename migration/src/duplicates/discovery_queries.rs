@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use sea_orm::{
     ConnectionTrait, DbErr, FromQueryResult, Order,
-    prelude::{DateTimeWithTimeZone, Json, Uuid},
+    prelude::{DateTimeWithTimeZone, Uuid},
     sea_query::{Expr, ExprTrait, NullOrdering, Query},
 };
 use serde::{Deserialize, Serialize};
@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     BATCH,
     record::{self, MergedRow},
+    stored_json::{StoredJson, set_if_present, to_column},
 };
 
 const TABLE: &str = "discovery_queries";
@@ -56,7 +57,12 @@ struct DiscoveryQuery {
     results_skipped_duplicate: i32,
     results_skipped_existing: i32,
     error_message: Option<String>,
-    query_metadata: Option<Json>,
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "set_if_present"
+    )]
+    query_metadata: Option<StoredJson>,
     created_at: Option<DateTimeWithTimeZone>,
     updated_at: Option<DateTimeWithTimeZone>,
 }
@@ -99,13 +105,12 @@ async fn jobs_with_duplicates<C: ConnectionTrait>(db: &C) -> Result<Vec<Uuid>, D
 }
 
 async fn merge_jobs<C: ConnectionTrait>(db: &C, jobs: Vec<Uuid>) -> Result<u64, DbErr> {
-    let select = Query::select()
-        .columns(COLUMNS)
+    let mut select = record::select(&COLUMNS, &["query_metadata"]);
+    select
         .from(TABLE)
         .and_where(Expr::col("job_id").is_in(jobs))
         .order_by_with_nulls("created_at", Order::Asc, NullOrdering::Last)
-        .order_by("id", Order::Asc)
-        .take();
+        .order_by("id", Order::Asc);
     let mut groups: BTreeMap<(Uuid, String, String), Vec<DiscoveryQuery>> = BTreeMap::new();
     for row in &db.query_all(&select).await? {
         let query = DiscoveryQuery::from_query_result(row, "")?;
@@ -145,13 +150,7 @@ async fn merge_group<C: ConnectionTrait>(db: &C, rows: Vec<DiscoveryQuery>) -> R
         });
     }
     record::write(db, TABLE, &records).await?;
-    let ids = records.iter().map(|record| record.merged_id);
-    db.execute(
-        Query::delete()
-            .from_table(TABLE)
-            .and_where(Expr::col("id").is_in(ids)),
-    )
-    .await?;
+    record::delete_merged(db, TABLE, &records).await?;
     let values = COUNTERS.into_iter().zip(counters.map(Into::into));
     db.execute(
         Query::update()
@@ -192,7 +191,7 @@ pub(super) async fn restore<C: ConnectionTrait>(db: &C) -> Result<u64, DbErr> {
         after = Some(last.merged_id);
         for record in records {
             let counters = record.row.counters();
-            insert(db, record.row).await?;
+            insert(db, record.row.clone()).await?;
             let mut subtract = Query::update();
             subtract
                 .table(TABLE)
@@ -201,20 +200,14 @@ pub(super) async fn restore<C: ConnectionTrait>(db: &C) -> Result<u64, DbErr> {
                 subtract.value(name, Expr::col(name).sub(count));
             }
             db.execute(&subtract).await?;
-            db.execute(
-                Query::update()
-                    .table("prospects")
-                    .value("discovery_query_id", record.merged_id)
-                    .and_where(Expr::col("discovery_query_id").eq(record.kept_id))
-                    .and_where(Expr::col("id").is_in(record.repointed)),
-            )
-            .await?;
+            record::point_back(db, "prospects", "discovery_query_id", &record).await?;
             restored += 1;
         }
     }
 }
 
 async fn insert<C: ConnectionTrait>(db: &C, row: DiscoveryQuery) -> Result<(), DbErr> {
+    let backend = db.get_database_backend();
     let insert = Query::insert()
         .into_table(TABLE)
         .columns(COLUMNS)
@@ -231,7 +224,7 @@ async fn insert<C: ConnectionTrait>(db: &C, row: DiscoveryQuery) -> Result<(), D
             row.results_skipped_duplicate.into(),
             row.results_skipped_existing.into(),
             row.error_message.into(),
-            row.query_metadata.into(),
+            to_column(backend, row.query_metadata),
             row.created_at.into(),
             row.updated_at.into(),
         ])

@@ -8,12 +8,17 @@
 mod discovery_queries;
 mod prospects;
 mod record;
+mod stored_json;
 
 use sea_orm::{ConnectionTrait, DbBackend, DbErr};
 use tracing::info;
 
 /// Groups of duplicates that are read at a time.
 const BATCH: u64 = 200;
+
+/// Rows or keys that one statement names: SQLite takes 32,766 parameters in one,
+/// and a group may be of any size.
+const ROWS_PER_STATEMENT: usize = 1_000;
 
 /// Merges what is double and says how many rows that were. Queries first, so
 /// that the prospects which are recorded point to rows that stay.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use sea_orm::{
     ConnectionTrait, DbErr, FromQueryResult, Order,
-    prelude::{DateTimeWithTimeZone, Decimal, Json, Uuid},
+    prelude::{DateTimeWithTimeZone, Decimal, Uuid},
     sea_query::{Expr, ExprTrait, NullOrdering, Query},
 };
 use serde::{Deserialize, Serialize};
@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     BATCH,
     record::{self, MergedRow},
+    stored_json::{StoredJson, set_if_present, to_column},
 };
 
 const TABLE: &str = "prospects";
@@ -37,6 +38,8 @@ const COLUMNS: [&str; 18] = [
     "discovery_query_id",
 ];
 
+const JSON_COLUMNS: [&str; 2] = ["dataforseo_payload", "hunter_payload"];
+
 /// A row of `prospects` at this revision.
 #[derive(Debug, Clone, PartialEq, FromQueryResult, Serialize, Deserialize)]
 struct Prospect {
@@ -53,8 +56,18 @@ struct Prospect {
     followups_sent: Option<i32>,
     draft_subject: Option<String>,
     draft_body: Option<String>,
-    dataforseo_payload: Option<Json>,
-    hunter_payload: Option<Json>,
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "set_if_present"
+    )]
+    dataforseo_payload: Option<StoredJson>,
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "set_if_present"
+    )]
+    hunter_payload: Option<StoredJson>,
     created_at: Option<DateTimeWithTimeZone>,
     updated_at: Option<DateTimeWithTimeZone>,
     discovery_query_id: Option<Uuid>,
@@ -79,11 +92,11 @@ impl Prospect {
         fill_text(&mut self.draft_body, younger.draft_body.as_ref());
         self.da_est = self.da_est.or(younger.da_est);
         self.score = self.score.or(younger.score);
-        fill(
+        fill_json(
             &mut self.dataforseo_payload,
             younger.dataforseo_payload.as_ref(),
         );
-        fill(&mut self.hunter_payload, younger.hunter_payload.as_ref());
+        fill_json(&mut self.hunter_payload, younger.hunter_payload.as_ref());
         self.discovery_query_id = self.discovery_query_id.or(younger.discovery_query_id);
         if outreach_rank(younger.outreach_status.as_deref())
             > outreach_rank(self.outreach_status.as_deref())
@@ -95,8 +108,9 @@ impl Prospect {
     }
 }
 
-fn fill<T: Clone>(field: &mut Option<T>, from: Option<&T>) {
-    if field.is_none() {
+fn fill_json(field: &mut Option<StoredJson>, from: Option<&StoredJson>) {
+    let is_blank = |json: Option<&StoredJson>| json.is_none_or(StoredJson::is_null);
+    if is_blank(field.as_ref()) && !is_blank(from) {
         *field = from.cloned();
     }
 }
@@ -150,14 +164,13 @@ async fn duplicate_domains<C: ConnectionTrait>(db: &C) -> Result<Vec<String>, Db
 }
 
 async fn merge_domains<C: ConnectionTrait>(db: &C, domains: Vec<String>) -> Result<u64, DbErr> {
-    let select = Query::select()
-        .columns(COLUMNS)
+    let mut select = record::select(&COLUMNS, &JSON_COLUMNS);
+    select
         .from(TABLE)
         .and_where(Expr::col("domain").is_in(domains))
         .order_by("domain", Order::Asc)
         .order_by_with_nulls("created_at", Order::Asc, NullOrdering::Last)
-        .order_by("id", Order::Asc)
-        .take();
+        .order_by("id", Order::Asc);
     let mut groups: BTreeMap<String, Vec<Prospect>> = BTreeMap::new();
     for row in &db.query_all(&select).await? {
         let prospect = Prospect::from_query_result(row, "")?;
@@ -190,13 +203,7 @@ async fn merge_group<C: ConnectionTrait>(db: &C, rows: Vec<Prospect>) -> Result<
         });
     }
     record::write(db, TABLE, &records).await?;
-    let ids = records.iter().map(|record| record.merged_id);
-    db.execute(
-        Query::delete()
-            .from_table(TABLE)
-            .and_where(Expr::col("id").is_in(ids)),
-    )
-    .await?;
+    record::delete_merged(db, TABLE, &records).await?;
     if kept != before {
         update(db, &kept).await?;
     }
@@ -219,6 +226,7 @@ async fn repoint_email_logs<C: ConnectionTrait>(
 }
 
 async fn update<C: ConnectionTrait>(db: &C, row: &Prospect) -> Result<(), DbErr> {
+    let backend = db.get_database_backend();
     let row = row.clone();
     let update = Query::update()
         .table(TABLE)
@@ -234,8 +242,11 @@ async fn update<C: ConnectionTrait>(db: &C, row: &Prospect) -> Result<(), DbErr>
             ("followups_sent", row.followups_sent.into()),
             ("draft_subject", row.draft_subject.into()),
             ("draft_body", row.draft_body.into()),
-            ("dataforseo_payload", row.dataforseo_payload.into()),
-            ("hunter_payload", row.hunter_payload.into()),
+            (
+                "dataforseo_payload",
+                to_column(backend, row.dataforseo_payload),
+            ),
+            ("hunter_payload", to_column(backend, row.hunter_payload)),
             ("discovery_query_id", row.discovery_query_id.into()),
         ])
         .and_where(Expr::col("id").eq(row.id))
@@ -255,21 +266,15 @@ pub(super) async fn restore<C: ConnectionTrait>(db: &C) -> Result<u64, DbErr> {
         };
         after = Some(last.merged_id);
         for record in records {
-            insert(db, record.row).await?;
-            db.execute(
-                Query::update()
-                    .table("email_logs")
-                    .value("prospect_id", record.merged_id)
-                    .and_where(Expr::col("prospect_id").eq(record.kept_id))
-                    .and_where(Expr::col("id").is_in(record.repointed)),
-            )
-            .await?;
+            insert(db, record.row.clone()).await?;
+            record::point_back(db, "email_logs", "prospect_id", &record).await?;
             restored += 1;
         }
     }
 }
 
 async fn insert<C: ConnectionTrait>(db: &C, row: Prospect) -> Result<(), DbErr> {
+    let backend = db.get_database_backend();
     let insert = Query::insert()
         .into_table(TABLE)
         .columns(COLUMNS)
@@ -287,8 +292,8 @@ async fn insert<C: ConnectionTrait>(db: &C, row: Prospect) -> Result<(), DbErr> 
             row.followups_sent.into(),
             row.draft_subject.into(),
             row.draft_body.into(),
-            row.dataforseo_payload.into(),
-            row.hunter_payload.into(),
+            to_column(backend, row.dataforseo_payload),
+            to_column(backend, row.hunter_payload),
             row.created_at.into(),
             row.updated_at.into(),
             row.discovery_query_id.into(),

@@ -1,11 +1,16 @@
 //! `merged_rows` as this revision writes and reads it.
 
 use sea_orm::{
-    ConnectionTrait, DbErr, FromQueryResult,
-    prelude::{Json, Uuid},
-    sea_query::{Expr, ExprTrait, Query},
+    ConnectionTrait, DbBackend, DbErr, FromQueryResult, Order,
+    prelude::Uuid,
+    sea_query::{Expr, ExprTrait, Query, SelectStatement},
 };
 use serde::{Serialize, de::DeserializeOwned};
+
+use super::{
+    ROWS_PER_STATEMENT,
+    stored_json::{StoredJson, text_of, to_column},
+};
 
 /// A row that was merged into another.
 pub(super) struct MergedRow<R> {
@@ -21,8 +26,8 @@ pub(super) struct MergedRow<R> {
 struct StoredRow {
     merged_id: Uuid,
     kept_id: Uuid,
-    merged_row: Json,
-    repointed_ids: Json,
+    merged_row: String,
+    repointed_ids: String,
 }
 
 pub(super) async fn write<C, R>(db: &C, table: &str, rows: &[MergedRow<R>]) -> Result<(), DbErr>
@@ -30,30 +35,88 @@ where
     C: ConnectionTrait,
     R: Serialize + Sync,
 {
-    if rows.is_empty() {
-        return Ok(());
+    let backend = db.get_database_backend();
+    for rows in rows.chunks(ROWS_PER_STATEMENT) {
+        let mut insert = Query::insert();
+        insert.into_table("merged_rows").columns([
+            "merged_id",
+            "table_name",
+            "kept_id",
+            "merged_row",
+            "repointed_ids",
+        ]);
+        for row in rows {
+            insert
+                .values([
+                    row.merged_id.into(),
+                    table.into(),
+                    row.kept_id.into(),
+                    to_json(backend, &row.row)?,
+                    to_json(backend, &row.repointed)?,
+                ])
+                .map_err(|error| DbErr::Migration(error.to_string()))?;
+        }
+        db.execute(&insert).await?;
     }
-    let mut insert = Query::insert();
-    insert.into_table("merged_rows").columns([
-        "merged_id",
-        "table_name",
-        "kept_id",
-        "merged_row",
-        "repointed_ids",
-    ]);
-    for row in rows {
-        insert
-            .values([
-                row.merged_id.into(),
-                table.into(),
-                row.kept_id.into(),
-                to_json(&row.row)?.into(),
-                to_json(&row.repointed)?.into(),
-            ])
-            .map_err(|error| DbErr::Migration(error.to_string()))?;
-    }
-    db.execute(&insert).await?;
     Ok(())
+}
+
+/// Deletes the rows that were merged.
+pub(super) async fn delete_merged<C, R>(
+    db: &C,
+    table: &'static str,
+    rows: &[MergedRow<R>],
+) -> Result<(), DbErr>
+where
+    C: ConnectionTrait,
+    R: Sync,
+{
+    for rows in rows.chunks(ROWS_PER_STATEMENT) {
+        let ids = rows.iter().map(|row| row.merged_id);
+        let delete = Query::delete()
+            .from_table(table)
+            .and_where(Expr::col("id").is_in(ids))
+            .take();
+        db.execute(&delete).await?;
+    }
+    Ok(())
+}
+
+/// Points the rows of `table` that pointed to a merged row at it again, those
+/// that still point to the row that took its place.
+pub(super) async fn point_back<C, R>(
+    db: &C,
+    table: &'static str,
+    column: &'static str,
+    row: &MergedRow<R>,
+) -> Result<(), DbErr>
+where
+    C: ConnectionTrait,
+    R: Sync,
+{
+    for ids in row.repointed.chunks(ROWS_PER_STATEMENT) {
+        let update = Query::update()
+            .table(table)
+            .value(column, row.merged_id)
+            .and_where(Expr::col(column).eq(row.kept_id))
+            .and_where(Expr::col("id").is_in(ids.iter().copied()))
+            .take();
+        db.execute(&update).await?;
+    }
+    Ok(())
+}
+
+/// Selects columns, those that hold JSON as their text.
+pub(super) fn select(columns: &[&'static str], json: &[&'static str]) -> SelectStatement {
+    let mut select = Query::select();
+    for column in columns {
+        if json.contains(column) {
+            select.expr_as(text_of(column), *column);
+        } else {
+            select.column(*column);
+        }
+    }
+    select
 }
 
 /// Up to `limit` recorded rows of `table` whose key is above `after`, by key.
@@ -67,12 +130,12 @@ where
     C: ConnectionTrait,
     R: DeserializeOwned,
 {
-    let mut select = Query::select();
+    const JSON: [&str; 2] = ["merged_row", "repointed_ids"];
+    let mut select = select(&["merged_id", "kept_id", JSON[0], JSON[1]], &JSON);
     select
-        .columns(["merged_id", "kept_id", "merged_row", "repointed_ids"])
         .from("merged_rows")
         .and_where(Expr::col("table_name").eq(table))
-        .order_by("merged_id", sea_orm::Order::Asc)
+        .order_by("merged_id", Order::Asc)
         .limit(limit);
     if let Some(after) = after {
         select.and_where(Expr::col("merged_id").gt(after));
@@ -84,18 +147,20 @@ where
             Ok(MergedRow {
                 kept_id: stored.kept_id,
                 merged_id: stored.merged_id,
-                row: from_json(stored.merged_row)?,
-                repointed: from_json(stored.repointed_ids)?,
+                row: from_json(&stored.merged_row)?,
+                repointed: from_json(&stored.repointed_ids)?,
             })
         })
         .collect()
 }
 
-fn to_json<T: Serialize>(value: &T) -> Result<Json, DbErr> {
-    serde_json::to_value(value).map_err(|error| DbErr::Migration(error.to_string()))
+fn to_json<T: Serialize>(backend: DbBackend, value: &T) -> Result<Expr, DbErr> {
+    let json = serde_json::to_string(value)
+        .map_err(|error| DbErr::Migration(format!("a row cannot be recorded: {error}")))?;
+    Ok(to_column(backend, Some(StoredJson::new(json))))
 }
 
-fn from_json<T: DeserializeOwned>(value: Json) -> Result<T, DbErr> {
-    serde_json::from_value(value)
+fn from_json<T: DeserializeOwned>(json: &str) -> Result<T, DbErr> {
+    serde_json::from_str(json)
         .map_err(|error| DbErr::Migration(format!("a row of merged_rows is damaged: {error}")))
 }

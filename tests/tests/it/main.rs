@@ -4,11 +4,17 @@
 //! for what they are.
 
 #[cfg(test)]
+mod architecture;
+#[cfg(test)]
 mod cli;
 #[cfg(test)]
 mod discovery;
 #[cfg(test)]
+mod entities;
+#[cfg(test)]
 mod jobs;
+#[cfg(test)]
+mod migration;
 #[cfg(test)]
 mod prospects;
 #[cfg(test)]

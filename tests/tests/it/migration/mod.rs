@@ -1,0 +1,15 @@
+//! The chain of revisions, on both databases.
+
+mod alembic;
+mod chain;
+mod commands;
+mod connection_errors;
+mod crash;
+mod duplicates_data;
+mod facts;
+mod lock;
+mod merging;
+mod readiness;
+mod schema;
+mod support;
+mod tenants;
