@@ -12,10 +12,12 @@ use sea_orm_migration::{
 /// SQLite stores times as text. Its own `CURRENT_TIMESTAMP` writes another form
 /// than the driver binds (`2026-01-01 10:00:00` against
 /// `2026-01-01T10:00:00.123+00:00`), and the two do not compare; this default
-/// writes the driver's form.
+/// writes the driver's form, which leaves out a fraction of zero.
 pub(crate) fn now(backend: DbBackend) -> SimpleExpr {
     match backend {
-        DbBackend::Sqlite => Expr::cust("strftime('%Y-%m-%dT%H:%M:%f+00:00', 'now')"),
+        DbBackend::Sqlite => {
+            Expr::cust("replace(strftime('%Y-%m-%dT%H:%M:%f+00:00', 'now'), '.000+', '+')")
+        }
         _ => Expr::cust("now()"),
     }
 }

@@ -1,7 +1,6 @@
 //! What the database says when it refuses, and the words that differ between
 //! PostgreSQL and SQLite.
 
-use chrono::{DateTime, SecondsFormat, Utc};
 use sea_orm::{
     DbBackend, DbErr, RuntimeErr,
     sea_query::{Expr, SimpleExpr},
@@ -11,23 +10,14 @@ use sea_orm::{
 /// The database's own clock at the start of the statement.
 ///
 /// Stable within a statement, so that a distributed PostgreSQL accepts it in an
-/// UPDATE, and in the one text form that times have on SQLite.
+/// UPDATE, and in the one text form that times have on SQLite: the one
+/// that the driver binds, which leaves out a fraction of zero.
 pub(crate) fn now(backend: DbBackend) -> SimpleExpr {
     match backend {
-        DbBackend::Sqlite => Expr::cust("strftime('%Y-%m-%dT%H:%M:%f+00:00', 'now')"),
-        _ => Expr::cust("statement_timestamp()"),
-    }
-}
-
-/// A time to compare with one that a default wrote. On SQLite both are texts,
-/// and a whole second is bound as `…:05+00:00` where the default has written
-/// `…:05.000+00:00`.
-pub(crate) fn time(backend: DbBackend, time: DateTime<Utc>) -> SimpleExpr {
-    match backend {
-        DbBackend::Sqlite if time.timestamp_subsec_nanos() == 0 => {
-            Expr::value(time.to_rfc3339_opts(SecondsFormat::Millis, false))
+        DbBackend::Sqlite => {
+            Expr::cust("replace(strftime('%Y-%m-%dT%H:%M:%f+00:00', 'now'), '.000+', '+')")
         }
-        _ => Expr::value(time),
+        _ => Expr::cust("statement_timestamp()"),
     }
 }
 

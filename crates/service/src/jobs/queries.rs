@@ -4,16 +4,13 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use outreach_domain::{JobId, JobKind, JobStatus, excerpt};
 use outreach_entity::jobs;
 use sea_orm::{
-    ColumnTrait, Condition, ConnectionTrait, DbBackend, EntityTrait, Order, PaginatorTrait,
-    QueryFilter, QueryOrder, QuerySelect,
+    ColumnTrait, Condition, ConnectionTrait, EntityTrait, Order, PaginatorTrait, QueryFilter,
+    QueryOrder, QuerySelect,
     sea_query::{Expr, ExprTrait, NullOrdering},
 };
 
 use super::{Job, JobError};
-use crate::{
-    page::{InvalidCursor, Page, PageRequest},
-    sql,
-};
+use crate::page::{InvalidCursor, Page, PageRequest};
 
 /// Which jobs to list or count.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -96,12 +93,7 @@ pub async fn list_jobs<C: ConnectionTrait>(
 ) -> Result<Page<Job, JobCursor>, JobError> {
     let rows = jobs::Entity::find()
         .filter(filter.condition())
-        .filter(
-            Condition::all().add_option(
-                page.cursor()
-                    .map(|cursor| after(cursor, db.get_database_backend())),
-            ),
-        )
+        .filter(Condition::all().add_option(page.cursor().map(after)))
         .order_by_with_nulls(jobs::Column::CreatedAt, Order::Desc, NullOrdering::First)
         .order_by(jobs::Column::Id, Order::Desc)
         .limit(page.limit() + 1)
@@ -125,7 +117,7 @@ pub async fn count_jobs<C: ConnectionTrait>(db: &C, filter: &JobFilter) -> Resul
         .await?)
 }
 
-fn after(cursor: &JobCursor, backend: DbBackend) -> Condition {
+fn after(cursor: &JobCursor) -> Condition {
     let id = cursor.id.as_uuid();
     match cursor.created_at {
         // The row comparison walks the index; rows without a time are before.
@@ -134,7 +126,7 @@ fn after(cursor: &JobCursor, backend: DbBackend) -> Condition {
                 Expr::col((jobs::Entity, jobs::Column::CreatedAt)),
                 Expr::col((jobs::Entity, jobs::Column::Id)),
             ])
-            .lt(Expr::tuple([sql::time(backend, time), Expr::value(id)])),
+            .lt(Expr::tuple([Expr::value(time), Expr::value(id)])),
         ),
         None => Condition::any()
             .add(

@@ -5,8 +5,8 @@ use outreach_domain::{ProspectId, excerpt};
 use outreach_entity::prospects;
 use rust_decimal::Decimal;
 use sea_orm::{
-    Condition, ConnectionTrait, DbBackend, DbErr, EntityTrait, Order, PaginatorTrait, QueryFilter,
-    QueryOrder, QuerySelect,
+    Condition, ConnectionTrait, DbErr, EntityTrait, Order, PaginatorTrait, QueryFilter, QueryOrder,
+    QuerySelect,
     sea_query::{Expr, ExprTrait, NullOrdering},
 };
 
@@ -14,7 +14,6 @@ use super::{Prospect, ProspectFilter};
 use crate::{
     InconsistentRow,
     page::{InvalidCursor, Page, PageRequest},
-    sql,
 };
 
 /// Why a read of prospects failed.
@@ -102,12 +101,7 @@ pub async fn list_prospects<C: ConnectionTrait>(
 ) -> Result<Page<Prospect, ProspectCursor>, ProspectError> {
     let rows = prospects::Entity::find()
         .filter(filter.condition())
-        .filter(
-            Condition::all().add_option(
-                page.cursor()
-                    .map(|cursor| after(cursor, db.get_database_backend())),
-            ),
-        )
+        .filter(Condition::all().add_option(page.cursor().map(after)))
         .order_by_with_nulls(prospects::Column::Score, Order::Desc, NullOrdering::First)
         .order_by_with_nulls(
             prospects::Column::CreatedAt,
@@ -141,7 +135,7 @@ pub async fn count_prospects<C: ConnectionTrait>(
         .await?)
 }
 
-fn after(cursor: &ProspectCursor, backend: DbBackend) -> Condition {
+fn after(cursor: &ProspectCursor) -> Condition {
     let column = |column| Expr::col((prospects::Entity, column));
     let score = || column(prospects::Column::Score);
     let time = || column(prospects::Column::CreatedAt);
@@ -153,7 +147,7 @@ fn after(cursor: &ProspectCursor, backend: DbBackend) -> Condition {
         (Some(last_score), Some(last_time)) => {
             Condition::all().add(Expr::tuple([score(), time(), id()]).lt(Expr::tuple([
                 Expr::value(last_score),
-                sql::time(backend, last_time),
+                Expr::value(last_time),
                 Expr::value(after_id),
             ])))
         }
@@ -168,7 +162,7 @@ fn after(cursor: &ProspectCursor, backend: DbBackend) -> Condition {
             };
             let (same_time, earlier) = match last_time {
                 Some(last) => {
-                    let last = sql::time(backend, last);
+                    let last = Expr::value(last);
                     (time().eq(last.clone()), time().lt(last))
                 }
                 None => (time().is_null(), time().is_not_null()),

@@ -24,7 +24,7 @@ async fn pending_jobs(db: &TestDb, count: usize) -> anyhow::Result<Vec<String>> 
         };
         db.sql(&format!(
             "insert into jobs (id, job_type, status, created_at) \
-             values ({value}, 'enrich', 'pending', '2026-01-02T03:04:05.000+00:00')"
+             values ({value}, 'enrich', 'pending', '2026-01-02T03:04:05+00:00')"
         ))
         .await?;
         ids.insert(0, id);

@@ -34,7 +34,7 @@ async fn f45_pages_of_prospects_make_up_the_list(db: TestDb) -> anyhow::Result<(
     let folder = folder()?;
     let saved = saved(&folder, &db).await?;
     // A whole second has more than one text form on SQLite.
-    db.sql("update prospects set created_at = '2026-01-02T03:04:05.000+00:00'")
+    db.sql("update prospects set created_at = '2026-01-02T03:04:05+00:00'")
         .await?;
     let mut seen = Vec::new();
     let mut after: Option<String> = None;

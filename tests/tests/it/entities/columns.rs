@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use outreach_tests::{TestDb, matrix_tests};
 use sea_orm::sea_query::ColumnType;
-use sea_orm::{ColumnTrait, DbBackend, IdenStatic, Iterable, PrimaryKeyToColumn};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, DbBackend, IdenStatic, Iterable, PrimaryKeyToColumn, Statement,
+};
 
 matrix_tests! {
     f03_each_table_of_the_database_has_an_entity,
@@ -146,4 +148,34 @@ async fn f04_each_key_and_unique_column_is_what_the_entity_says(db: TestDb) -> a
     live.sort();
     assert_eq!(said, live);
     Ok(())
+}
+
+/// Times on SQLite are texts. A default that wrote another form than the driver
+/// binds would sort wrongly against bound times.
+#[tokio::test]
+async fn the_defaults_of_sqlite_write_times_in_the_form_that_the_driver_binds() {
+    let db = TestDb::sqlite().await.unwrap();
+    let default = db
+        .value("SELECT dflt_value FROM pragma_table_info('jobs') WHERE name = 'created_at'")
+        .await
+        .unwrap()
+        .unwrap();
+    let pool = db.connect_plain().await.unwrap();
+    for time in ["2026-01-02T03:04:05Z", "2026-01-02T03:04:05.120Z"] {
+        let written = default.replace("'now'", &format!("'{time}'"));
+        assert_ne!(written, default, "the default does not use 'now'");
+        let time: chrono::DateTime<chrono::Utc> = time.parse().unwrap();
+        let row = pool
+            .query_one_raw(Statement::from_sql_and_values(
+                DbBackend::Sqlite,
+                format!("SELECT {written} AS written, $1 AS bound"),
+                [time.into()],
+            ))
+            .await
+            .unwrap()
+            .unwrap();
+        let written: String = row.try_get("", "written").unwrap();
+        let bound: String = row.try_get("", "bound").unwrap();
+        assert_eq!(written, bound);
+    }
 }
