@@ -145,7 +145,8 @@ async fn merge_group<C: ConnectionTrait>(db: &C, rows: Vec<DiscoveryQuery>) -> R
         records.push(MergedRow {
             kept_id: kept.id,
             merged_id: younger.id,
-            repointed: repoint_prospects(db, younger.id, kept.id).await?,
+            repointed: record::repoint(db, "prospects", "discovery_query_id", younger.id, kept.id)
+                .await?,
             row: younger,
         });
     }
@@ -161,21 +162,6 @@ async fn merge_group<C: ConnectionTrait>(db: &C, rows: Vec<DiscoveryQuery>) -> R
     )
     .await?;
     Ok(records.len() as u64)
-}
-
-async fn repoint_prospects<C: ConnectionTrait>(
-    db: &C,
-    from: Uuid,
-    to: Uuid,
-) -> Result<Vec<Uuid>, DbErr> {
-    let update = Query::update()
-        .table("prospects")
-        .value("discovery_query_id", to)
-        .and_where(Expr::col("discovery_query_id").eq(from))
-        .returning_col("id")
-        .take();
-    let rows = db.query_all(&update).await?;
-    rows.iter().map(|row| row.try_get("", "id")).collect()
 }
 
 /// Puts merged queries back and takes their counts out of the kept rows.

@@ -198,7 +198,8 @@ async fn merge_group<C: ConnectionTrait>(db: &C, rows: Vec<Prospect>) -> Result<
         records.push(MergedRow {
             kept_id: kept.id,
             merged_id: younger.id,
-            repointed: repoint_email_logs(db, younger.id, kept.id).await?,
+            repointed: record::repoint(db, "email_logs", "prospect_id", younger.id, kept.id)
+                .await?,
             row: younger,
         });
     }
@@ -208,21 +209,6 @@ async fn merge_group<C: ConnectionTrait>(db: &C, rows: Vec<Prospect>) -> Result<
         update(db, &kept).await?;
     }
     Ok(records.len() as u64)
-}
-
-async fn repoint_email_logs<C: ConnectionTrait>(
-    db: &C,
-    from: Uuid,
-    to: Uuid,
-) -> Result<Vec<Uuid>, DbErr> {
-    let update = Query::update()
-        .table("email_logs")
-        .value("prospect_id", to)
-        .and_where(Expr::col("prospect_id").eq(from))
-        .returning_col("id")
-        .take();
-    let rows = db.query_all(&update).await?;
-    rows.iter().map(|row| row.try_get("", "id")).collect()
 }
 
 async fn update<C: ConnectionTrait>(db: &C, row: &Prospect) -> Result<(), DbErr> {

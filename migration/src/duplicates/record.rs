@@ -82,6 +82,24 @@ where
     Ok(())
 }
 
+/// Points the rows of `table` that point to `from` at `to`. Returns their keys.
+pub(super) async fn repoint<C: ConnectionTrait>(
+    db: &C,
+    table: &'static str,
+    column: &'static str,
+    from: Uuid,
+    to: Uuid,
+) -> Result<Vec<Uuid>, DbErr> {
+    let update = Query::update()
+        .table(table)
+        .value(column, to)
+        .and_where(Expr::col(column).eq(from))
+        .returning_col("id")
+        .take();
+    let rows = db.query_all(&update).await?;
+    rows.iter().map(|row| row.try_get("", "id")).collect()
+}
+
 /// Points the rows of `table` that pointed to a merged row at it again, those
 /// that still point to the row that took its place.
 pub(super) async fn point_back<C, R>(
