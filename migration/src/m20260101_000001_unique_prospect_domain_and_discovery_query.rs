@@ -2,8 +2,9 @@
 //! location, after merging the duplicates that it finds.
 //!
 //! Nothing is dropped without a record: each row that was merged into another
-//! is kept whole in `merged_rows`, with the row that took its place and the
-//! rows that pointed to it. Going down puts them back.
+//! is kept whole in `merged_rows`, with the rows that pointed to it, the key of
+//! the row that took its place, and what that row was before and after. Going
+//! down puts them back.
 //!
 //! The index over score, time and key serves the list of prospects in its
 //! order, page by page.
@@ -55,6 +56,7 @@ async fn create_merged_rows(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
                 .col(uuid("kept_id"))
                 .col(json("merged_row"))
                 .col(json("repointed_ids"))
+                .col(json_null("kept_row"))
                 .col(required_time_default_now("merged_at", backend))
                 .to_owned(),
         )

@@ -11,18 +11,11 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     BATCH,
-    record::{self, MergedRow},
+    record::{self, KeptRow, MergedRow},
     stored_json::{StoredJson, set_if_present, to_column},
 };
 
 const TABLE: &str = "discovery_queries";
-
-const COUNTERS: [&str; 4] = [
-    "results_found",
-    "results_saved",
-    "results_skipped_duplicate",
-    "results_skipped_existing",
-];
 
 const COLUMNS: [&str; 15] = [
     "id",
@@ -68,13 +61,38 @@ struct DiscoveryQuery {
 }
 
 impl DiscoveryQuery {
-    fn counters(&self) -> [i32; 4] {
-        [
-            self.results_found,
-            self.results_saved,
-            self.results_skipped_duplicate,
-            self.results_skipped_existing,
-        ]
+    /// Adds the younger row's counts: its prospects now belong to this one. One
+    /// of the searches succeeded, so the query did.
+    fn absorb(&mut self, younger: &Self) {
+        let add = |sum: &mut i32, more: i32| *sum = sum.saturating_add(more);
+        add(&mut self.results_found, younger.results_found);
+        add(&mut self.results_saved, younger.results_saved);
+        add(
+            &mut self.results_skipped_duplicate,
+            younger.results_skipped_duplicate,
+        );
+        add(
+            &mut self.results_skipped_existing,
+            younger.results_skipped_existing,
+        );
+        if younger.status == "success" && self.status != "success" {
+            self.status.clone_from(&younger.status);
+            self.error_message = None;
+        }
+    }
+
+    /// Takes back what [`absorb`](Self::absorb) made of `before`, where the
+    /// value is still the one that it left.
+    fn undo(&mut self, KeptRow { before, after }: &KeptRow<Self>) {
+        macro_rules! undo {
+            ($($column:ident)+) => {
+                $(record::undo(&mut self.$column, &before.$column, &after.$column);)+
+            };
+        }
+        undo! {
+            status results_found results_saved results_skipped_duplicate
+            results_skipped_existing error_message
+        }
     }
 }
 
@@ -128,43 +146,58 @@ async fn merge_jobs<C: ConnectionTrait>(db: &C, jobs: Vec<Uuid>) -> Result<u64, 
 
 async fn merge_group<C: ConnectionTrait>(db: &C, rows: Vec<DiscoveryQuery>) -> Result<u64, DbErr> {
     let mut rows = rows.into_iter();
-    let Some(kept) = rows.next() else {
+    let Some(mut kept) = rows.next() else {
         return Ok(0);
     };
-    let mut counters = kept.counters();
-    let mut status = kept.status;
+    let before = kept.clone();
     let mut records = Vec::new();
     for younger in rows {
-        for (sum, more) in counters.iter_mut().zip(younger.counters()) {
-            *sum = sum.saturating_add(more);
-        }
-        // One of the searches succeeded, so the query did.
-        if younger.status == "success" {
-            status = younger.status.clone();
-        }
+        kept.absorb(&younger);
         records.push(MergedRow {
             kept_id: kept.id,
             merged_id: younger.id,
             repointed: record::repoint(db, "prospects", "discovery_query_id", younger.id, kept.id)
                 .await?,
             row: younger,
+            kept: None,
+        });
+    }
+    update(db, &kept).await?;
+    if let Some(first) = records.first_mut() {
+        first.kept = Some(KeptRow {
+            before,
+            after: kept,
         });
     }
     record::write(db, TABLE, &records).await?;
     record::delete_merged(db, TABLE, &records).await?;
-    let values = COUNTERS.into_iter().zip(counters.map(Into::into));
-    db.execute(
-        Query::update()
-            .table(TABLE)
-            .values(values)
-            .value("status", status)
-            .and_where(Expr::col("id").eq(kept.id)),
-    )
-    .await?;
     Ok(records.len() as u64)
 }
 
-/// Puts merged queries back and takes their counts out of the kept rows.
+async fn update<C: ConnectionTrait>(db: &C, row: &DiscoveryQuery) -> Result<(), DbErr> {
+    let update = Query::update()
+        .table(TABLE)
+        .values([
+            ("status", row.status.clone().into()),
+            ("results_found", row.results_found.into()),
+            ("results_saved", row.results_saved.into()),
+            (
+                "results_skipped_duplicate",
+                row.results_skipped_duplicate.into(),
+            ),
+            (
+                "results_skipped_existing",
+                row.results_skipped_existing.into(),
+            ),
+            ("error_message", row.error_message.clone().into()),
+        ])
+        .and_where(Expr::col("id").eq(row.id))
+        .take();
+    db.execute(&update).await?;
+    Ok(())
+}
+
+/// Puts merged queries back, and gives the kept rows their own counts again.
 /// Returns how many.
 pub(super) async fn restore<C: ConnectionTrait>(db: &C) -> Result<u64, DbErr> {
     let mut restored = 0;
@@ -176,20 +209,33 @@ pub(super) async fn restore<C: ConnectionTrait>(db: &C) -> Result<u64, DbErr> {
         };
         after = Some(last.merged_id);
         for record in records {
-            let counters = record.row.counters();
-            insert(db, record.row.clone()).await?;
-            let mut subtract = Query::update();
-            subtract
-                .table(TABLE)
-                .and_where(Expr::col("id").eq(record.kept_id));
-            for (name, count) in COUNTERS.into_iter().zip(counters) {
-                subtract.value(name, Expr::col(name).sub(count));
+            if !record::exists(db, "jobs", record.row.job_id).await? {
+                return Err(DbErr::Migration(format!(
+                    "the merged discovery query {} cannot be put back: its job {} has been \
+                     deleted since. Nothing was changed; delete the row from `merged_rows` to go \
+                     down without it",
+                    record.merged_id, record.row.job_id
+                )));
             }
-            db.execute(&subtract).await?;
+            insert(db, record.row.clone()).await?;
             record::point_back(db, "prospects", "discovery_query_id", &record).await?;
+            if let Some(change) = &record.kept
+                && let Some(mut kept) = find(db, record.kept_id).await?
+            {
+                kept.undo(change);
+                update(db, &kept).await?;
+            }
             restored += 1;
         }
     }
+}
+
+async fn find<C: ConnectionTrait>(db: &C, id: Uuid) -> Result<Option<DiscoveryQuery>, DbErr> {
+    let mut select = record::select(&COLUMNS, &["query_metadata"]);
+    select.from(TABLE).and_where(Expr::col("id").eq(id));
+    let row = db.query_one(&select).await?;
+    row.map(|row| DiscoveryQuery::from_query_result(&row, ""))
+        .transpose()
 }
 
 async fn insert<C: ConnectionTrait>(db: &C, row: DiscoveryQuery) -> Result<(), DbErr> {

@@ -43,8 +43,9 @@ pub(crate) async fn merge<C: ConnectionTrait>(db: &C) -> Result<(), DbErr> {
     Ok(())
 }
 
-/// Puts merged rows back and points what belonged to them at them again. What
-/// the kept rows took over from them stays.
+/// Puts merged rows back, points what belonged to them at them again, and gives
+/// the kept rows back what they were, column by column, unless somebody has
+/// changed the column since.
 pub(crate) async fn restore<C: ConnectionTrait>(db: &C) -> Result<(), DbErr> {
     let prospects = prospects::restore(db).await?;
     let queries = discovery_queries::restore(db).await?;

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     BATCH,
-    record::{self, MergedRow},
+    record::{self, KeptRow, MergedRow},
     stored_json::{StoredJson, set_if_present, to_column},
 };
 
@@ -76,17 +76,12 @@ struct Prospect {
 impl Prospect {
     /// Fills the empty fields of the older row from the younger one.
     ///
-    /// An address and the method that found it go together. Of the outreach
-    /// state the further one counts, whoever has it: a mail that went out for
+    /// Of the outreach state the further one counts, whoever has it: a mail that went out for
     /// either row went out to this domain, and must not go out again.
     fn absorb(&mut self, younger: &Self) {
         fill_text(&mut self.page_url, younger.page_url.as_ref());
         fill_text(&mut self.page_title, younger.page_title.as_ref());
-        if is_blank(self.contact_email.as_ref()) && !is_blank(younger.contact_email.as_ref()) {
-            self.contact_email.clone_from(&younger.contact_email);
-            self.contact_method.clone_from(&younger.contact_method);
-            self.hunter_payload.clone_from(&younger.hunter_payload);
-        }
+        fill_text(&mut self.contact_email, younger.contact_email.as_ref());
         fill_text(&mut self.contact_method, younger.contact_method.as_ref());
         fill_text(&mut self.draft_subject, younger.draft_subject.as_ref());
         fill_text(&mut self.draft_body, younger.draft_body.as_ref());
@@ -105,6 +100,21 @@ impl Prospect {
         }
         self.last_sent = Ord::max(self.last_sent, younger.last_sent);
         self.followups_sent = Ord::max(self.followups_sent, younger.followups_sent);
+    }
+
+    /// Takes back what [`absorb`](Self::absorb) made of `before`, where the
+    /// value is still the one that it left.
+    fn undo(&mut self, KeptRow { before, after }: &KeptRow<Self>) {
+        macro_rules! undo {
+            ($($column:ident)+) => {
+                $(record::undo(&mut self.$column, &before.$column, &after.$column);)+
+            };
+        }
+        undo! {
+            page_url page_title contact_email contact_method da_est score outreach_status
+            last_sent followups_sent draft_subject draft_body dataforseo_payload hunter_payload
+            discovery_query_id
+        }
     }
 }
 
@@ -201,13 +211,20 @@ async fn merge_group<C: ConnectionTrait>(db: &C, rows: Vec<Prospect>) -> Result<
             repointed: record::repoint(db, "email_logs", "prospect_id", younger.id, kept.id)
                 .await?,
             row: younger,
+            kept: None,
         });
+    }
+    if kept != before {
+        update(db, &kept).await?;
+        if let Some(first) = records.first_mut() {
+            first.kept = Some(KeptRow {
+                before,
+                after: kept,
+            });
+        }
     }
     record::write(db, TABLE, &records).await?;
     record::delete_merged(db, TABLE, &records).await?;
-    if kept != before {
-        update(db, &kept).await?;
-    }
     Ok(records.len() as u64)
 }
 
@@ -252,11 +269,32 @@ pub(super) async fn restore<C: ConnectionTrait>(db: &C) -> Result<u64, DbErr> {
         };
         after = Some(last.merged_id);
         for record in records {
-            insert(db, record.row.clone()).await?;
+            let mut row = record.row.clone();
+            if let Some(query) = row.discovery_query_id
+                && !record::exists(db, "discovery_queries", query).await?
+            {
+                // Deleted since; the column's own action would have done this.
+                row.discovery_query_id = None;
+            }
+            insert(db, row).await?;
             record::point_back(db, "email_logs", "prospect_id", &record).await?;
+            if let Some(change) = &record.kept
+                && let Some(mut kept) = find(db, record.kept_id).await?
+            {
+                kept.undo(change);
+                update(db, &kept).await?;
+            }
             restored += 1;
         }
     }
+}
+
+async fn find<C: ConnectionTrait>(db: &C, id: Uuid) -> Result<Option<Prospect>, DbErr> {
+    let mut select = record::select(&COLUMNS, &JSON_COLUMNS);
+    select.from(TABLE).and_where(Expr::col("id").eq(id));
+    let row = db.query_one(&select).await?;
+    row.map(|row| Prospect::from_query_result(&row, ""))
+        .transpose()
 }
 
 async fn insert<C: ConnectionTrait>(db: &C, row: Prospect) -> Result<(), DbErr> {

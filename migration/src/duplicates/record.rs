@@ -5,7 +5,7 @@ use sea_orm::{
     prelude::Uuid,
     sea_query::{Expr, ExprTrait, Query, SelectStatement},
 };
-use serde::{Serialize, de::DeserializeOwned};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use super::{
     ROWS_PER_STATEMENT,
@@ -20,6 +20,16 @@ pub(super) struct MergedRow<R> {
     pub(super) row: R,
     /// Keys of the rows that pointed to it and now point to the kept one.
     pub(super) repointed: Vec<Uuid>,
+    /// What the merge made of the kept row; with the first record of a group,
+    /// and only where it changed something.
+    pub(super) kept: Option<KeptRow<R>>,
+}
+
+/// The kept row before and after it took over from the others.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct KeptRow<R> {
+    pub(super) before: R,
+    pub(super) after: R,
 }
 
 #[derive(FromQueryResult)]
@@ -28,6 +38,7 @@ struct StoredRow {
     kept_id: Uuid,
     merged_row: String,
     repointed_ids: String,
+    kept_row: Option<String>,
 }
 
 pub(super) async fn write<C, R>(db: &C, table: &str, rows: &[MergedRow<R>]) -> Result<(), DbErr>
@@ -44,6 +55,7 @@ where
             "kept_id",
             "merged_row",
             "repointed_ids",
+            "kept_row",
         ]);
         for row in rows {
             insert
@@ -53,6 +65,10 @@ where
                     row.kept_id.into(),
                     to_json(backend, &row.row)?,
                     to_json(backend, &row.repointed)?,
+                    match &row.kept {
+                        Some(kept) => to_json(backend, kept)?,
+                        None => to_column(backend, None),
+                    },
                 ])
                 .map_err(|error| DbErr::Migration(error.to_string()))?;
         }
@@ -137,6 +153,27 @@ pub(super) fn select(columns: &[&'static str], json: &[&'static str]) -> SelectS
     select
 }
 
+/// Whether `table` has a row with this key.
+pub(super) async fn exists<C: ConnectionTrait>(
+    db: &C,
+    table: &'static str,
+    id: Uuid,
+) -> Result<bool, DbErr> {
+    let select = Query::select()
+        .column("id")
+        .from(table)
+        .and_where(Expr::col("id").eq(id))
+        .take();
+    Ok(db.query_one(&select).await?.is_some())
+}
+
+/// Gives a column its old value back, unless somebody has changed it since.
+pub(super) fn undo<T: Clone + PartialEq>(current: &mut T, before: &T, after: &T) {
+    if current == after {
+        current.clone_from(before);
+    }
+}
+
 /// Up to `limit` recorded rows of `table` whose key is above `after`, by key.
 pub(super) async fn read<C, R>(
     db: &C,
@@ -148,8 +185,8 @@ where
     C: ConnectionTrait,
     R: DeserializeOwned,
 {
-    const JSON: [&str; 2] = ["merged_row", "repointed_ids"];
-    let mut select = select(&["merged_id", "kept_id", JSON[0], JSON[1]], &JSON);
+    const JSON: [&str; 3] = ["merged_row", "repointed_ids", "kept_row"];
+    let mut select = select(&["merged_id", "kept_id", JSON[0], JSON[1], JSON[2]], &JSON);
     select
         .from("merged_rows")
         .and_where(Expr::col("table_name").eq(table))
@@ -167,6 +204,7 @@ where
                 merged_id: stored.merged_id,
                 row: from_json(&stored.merged_row)?,
                 repointed: from_json(&stored.repointed_ids)?,
+                kept: stored.kept_row.as_deref().map(from_json).transpose()?,
             })
         })
         .collect()

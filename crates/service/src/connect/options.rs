@@ -123,10 +123,8 @@ impl DatabaseOptions {
             return Ok(());
         };
         let created = self.create_if_missing || self.url.sqlite_mode() == Some("rwc");
-        if !created && !Path::new(path).exists() {
-            return Err(ConnectError::NoFile {
-                path: path.to_owned(),
-            });
+        if !created && !Path::new(&path).exists() {
+            return Err(ConnectError::NoFile { path });
         }
         Ok(())
     }
@@ -169,8 +167,9 @@ impl DatabaseOptions {
         options.test_before_acquire(false);
         options.map_sqlx_postgres_before_acquire(|connection, _| {
             Box::pin(async move {
-                sea_orm::sqlx::query("SELECT now() = statement_timestamp()")
-                    .persistent(false)
+                // The simple protocol: in the extended one the statement is
+                // timed again at Execute, after its transaction has begun.
+                sea_orm::sqlx::raw_sql("SELECT now() = statement_timestamp()")
                     .fetch_one(connection)
                     .await?
                     .try_get(0)
@@ -181,7 +180,10 @@ impl DatabaseOptions {
     fn configure_sqlite(&self, options: &mut ConnectOptions) {
         if self.url.is_in_memory() {
             // Each connection would have a database of its own, gone with it.
-            options.max_connections(1).idle_timeout(None);
+            options
+                .max_connections(1)
+                .idle_timeout(None)
+                .max_lifetime(None);
         }
         let busy_timeout = self.busy_timeout;
         let create = self.create_if_missing && self.url.sqlite_mode().is_none();

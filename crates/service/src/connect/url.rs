@@ -71,8 +71,10 @@ impl DatabaseUrl {
             return Err(InvalidDatabaseUrl::Malformed);
         }
         let mut password = url.password().map(decode);
-        url.set_password(None)
-            .map_err(|()| InvalidDatabaseUrl::Malformed)?;
+        if password.is_some() {
+            url.set_password(None)
+                .map_err(|()| InvalidDatabaseUrl::Malformed)?;
+        }
         let kept: Vec<(String, String)> = url
             .query_pairs()
             .filter_map(|(key, value)| {
@@ -120,12 +122,15 @@ impl DatabaseUrl {
     }
 
     /// The SQLite file; `None` for PostgreSQL and for a database in memory.
-    pub(super) fn sqlite_path(&self) -> Option<&str> {
+    pub(super) fn sqlite_path(&self) -> Option<String> {
         if self.kind != Kind::Sqlite || self.is_in_memory() {
             return None;
         }
         let rest = self.without_password.strip_prefix("sqlite:")?;
-        rest.strip_prefix("//").unwrap_or(rest).split('?').next()
+        let path = rest.strip_prefix("//").unwrap_or(rest).split('?').next()?;
+        // The driver decodes it too.
+        let path = percent_encoding::percent_decode_str(path).decode_utf8_lossy();
+        Some(path.into_owned())
     }
 
     pub(super) fn is_in_memory(&self) -> bool {
@@ -207,6 +212,12 @@ mod tests {
     }
 
     #[test]
+    fn f43_a_unix_socket_needs_no_host() {
+        let url = DatabaseUrl::parse("postgres:///outreach?host=/run/postgresql").unwrap();
+        assert!(url.without_password().contains("postgresql"), "{url}");
+    }
+
+    #[test]
     fn f43_special_characters_in_a_password_arrive_as_they_were_meant() {
         for (encoded, plain) in [
             ("p%40ss", "p@ss"),
@@ -254,15 +265,11 @@ mod tests {
 
     #[test]
     fn sqlite_paths_are_told_apart_from_databases_in_memory() {
-        let path = |text| {
-            DatabaseUrl::parse(text)
-                .unwrap()
-                .sqlite_path()
-                .map(str::to_owned)
-        };
+        let path = |text| DatabaseUrl::parse(text).unwrap().sqlite_path();
         assert_eq!(path("sqlite://a/b.db?mode=rwc").as_deref(), Some("a/b.db"));
         assert_eq!(path("sqlite:///a/b.db").as_deref(), Some("/a/b.db"));
         assert_eq!(path("sqlite:b.db").as_deref(), Some("b.db"));
+        assert_eq!(path("sqlite://a%20b.db").as_deref(), Some("a b.db"));
         assert_eq!(path("sqlite::memory:"), None);
         assert_eq!(
             DatabaseUrl::parse("sqlite://").unwrap_err(),

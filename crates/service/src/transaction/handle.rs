@@ -1,6 +1,9 @@
 use std::{
     marker::PhantomData,
-    sync::{Mutex, PoisonError},
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use async_trait::async_trait;
@@ -28,6 +31,8 @@ pub struct Transaction<'t> {
     inner: Inner<'t>,
     context: &'static str,
     failure: Mutex<Option<DbErr>>,
+    /// A savepoint failed in a way that may not come again.
+    retryable: AtomicBool,
     lent: PhantomData<&'t mut ()>,
 }
 
@@ -95,6 +100,7 @@ impl<'t> Transaction<'t> {
             inner,
             context,
             failure: Mutex::new(None),
+            retryable: AtomicBool::new(false),
             lent: PhantomData,
         }
     }
@@ -106,7 +112,8 @@ impl<'t> Transaction<'t> {
     }
 
     /// Runs `body` inside a savepoint: if it fails, what it wrote is gone and
-    /// the transaction goes on as before it.
+    /// the transaction goes on as before it. A call that is cancelled takes the
+    /// whole transaction with it.
     ///
     /// ```no_run
     /// # use outreach_service::transaction::{Transaction, TransactionError};
@@ -144,28 +151,37 @@ impl<'t> Transaction<'t> {
         if let Some(source) = self.failure() {
             return Err(TransactionError::Aborted { context, source }.into());
         }
+        // A caller that goes away while the savepoint begins or ends leaves
+        // nobody knows what: the driver may have rolled back all of the
+        // transaction. Until the savepoint has ended, it counts as failed.
+        self.set_failure(Some(DbErr::Custom("a savepoint was cut off".to_owned())));
         let nested = match self.inner.get().begin().await {
             Ok(nested) => nested,
             Err(source) => {
-                self.record(&source);
+                self.set_failure(Some(source.clone()));
                 return Err(TransactionError::Failed { context, source }.into());
             }
         };
         let mut nested = Transaction::new(Inner::Owned(nested), context);
         let result = body(&mut nested).await;
-        let ended = match (&result, nested.failure()) {
-            (Ok(_), None) => nested.release().await,
-            (Ok(_), Some(source)) => {
-                nested.roll_back().await?;
-                return Err(TransactionError::Aborted { context, source }.into());
-            }
-            (Err(_), _) => nested.roll_back().await,
+        let failure = nested.failure();
+        if nested.failed_retryably() {
+            self.retryable.store(true, Ordering::Relaxed);
+        }
+        let ended = if result.is_ok() && failure.is_none() {
+            nested.release().await
+        } else {
+            nested.roll_back().await
         };
         if let Err(TransactionError::Failed { source, .. }) = &ended {
-            self.record(source);
+            self.set_failure(Some(source.clone()));
         }
         ended?;
-        result
+        self.set_failure(None);
+        match (result, failure) {
+            (Ok(_), Some(source)) => Err(TransactionError::Aborted { context, source }.into()),
+            (result, _) => result,
+        }
     }
 
     /// The first statement that failed, if one did.
@@ -176,13 +192,8 @@ impl<'t> Transaction<'t> {
             .clone()
     }
 
-    /// Remembers the first failure; also for statements that only look as if
-    /// they failed alone.
-    pub(super) fn record(&self, error: &DbErr) {
-        self.failure
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .get_or_insert_with(|| error.clone());
+    fn set_failure(&self, failure: Option<DbErr>) {
+        *self.failure.lock().unwrap_or_else(PoisonError::into_inner) = failure;
     }
 
     /// The transaction beneath, to end it. `None` when it was lent.
@@ -228,15 +239,19 @@ impl<'t> Transaction<'t> {
 
     fn watch<T>(&self, result: Result<T, DbErr>) -> Result<T, DbErr> {
         if let Err(error) = &result {
-            self.record(error);
+            // No statement runs after the first that failed, so this is it.
+            self.set_failure(Some(error.clone()));
         }
         result
     }
 
-    /// Whether the first failure is one that may not come again.
+    /// Whether a statement failed, here or in a savepoint, in a way that may not
+    /// come again.
     pub(super) fn failed_retryably(&self) -> bool {
-        self.failure()
-            .is_some_and(|error| sql::is_retryable(&error))
+        self.retryable.load(Ordering::Relaxed)
+            || self
+                .failure()
+                .is_some_and(|error| sql::is_retryable(&error))
     }
 }
 

@@ -97,15 +97,12 @@ where
         .with_jitter()
         .build();
     loop {
-        let failed = match Transaction::begin_owned(db, context).await {
-            Ok(txn) => match attempt(txn, context, &mut body).await {
-                Ok(value) => return Ok(value),
-                Err(failed) => failed,
-            },
-            Err(error) => Failed {
-                retryable: error.is_retryable(),
-                error: error.into(),
-            },
+        // BEGIN itself is not tried again: on SQLite it has waited for the whole
+        // busy timeout already.
+        let txn = Transaction::begin_owned(db, context).await?;
+        let failed = match attempt(txn, context, &mut body).await {
+            Ok(value) => return Ok(value),
+            Err(failed) => failed,
         };
         match delays.next() {
             Some(delay) if failed.retryable => {
