@@ -13,6 +13,7 @@ test *arguments:
 test-sqlite:
     cargo build --workspace --all-targets --locked
     cargo test --workspace --locked sqlite::
+    cargo test --workspace --locked --exclude outreach-tests
 
 # The tests on PostgreSQL.
 test-postgres:

@@ -7,6 +7,7 @@
 use std::time::Duration;
 
 use clap::Parser;
+use percent_encoding::percent_decode_str;
 use sea_orm::{
     ConnAcquireErr, ConnectOptions, Database, DatabaseConnection, DbErr, RuntimeErr, sqlx,
 };
@@ -63,6 +64,9 @@ pub enum CommandError {
          or sqlite://path?mode=rwc"
     )]
     InvalidUrl(&'static str),
+    /// No schema can have this name.
+    #[error("the schema's name has more than 63 bytes, or is `$user`")]
+    InvalidSchema,
     /// The database could not be reached.
     #[error("cannot connect to the database")]
     Connect(#[source] DbErr),
@@ -88,17 +92,18 @@ pub enum CommandError {
 /// Connects with what migrations need: one connection, and on SQLite patience
 /// with another run that holds the file.
 pub async fn connect(url: &str, schema: Option<&str>) -> Result<DatabaseConnection, CommandError> {
-    let parsed = url::Url::parse(url).map_err(|_| CommandError::InvalidUrl("it is not a URL"))?;
-    if !matches!(parsed.scheme(), "postgres" | "postgresql" | "sqlite") {
-        return Err(CommandError::InvalidUrl("unknown scheme"));
-    }
+    let (url, password) = without_password(url)?;
     let mut options = ConnectOptions::new(url);
+    if let Some(password) = password {
+        options.map_sqlx_postgres_opts(move |postgres| postgres.password(&password));
+    }
     options
         .max_connections(1)
         .acquire_timeout(CONNECT_TIMEOUT)
         .sqlx_logging(false)
         .map_sqlx_sqlite_opts(|sqlite| sqlite.busy_timeout(Duration::from_mins(1)));
-    if let Some(schema) = schema {
+    if let Some(schema) = schema.filter(|schema| !schema.is_empty()) {
+        refuse_unusable(schema)?;
         options.set_schema_search_path(quote(schema));
     }
     Database::connect(options).await.map_err(|error| {
@@ -110,10 +115,40 @@ pub async fn connect(url: &str, schema: Option<&str>) -> Result<DatabaseConnecti
     })
 }
 
+/// PostgreSQL cuts longer names, so that two tenants would become one, and reads
+/// `$user` as the role's name even when it is quoted.
+fn refuse_unusable(schema: &str) -> Result<(), CommandError> {
+    if schema.len() > 63 || schema == "$user" {
+        return Err(CommandError::InvalidSchema);
+    }
+    Ok(())
+}
+
 /// One schema, whatever its name is made of; SeaORM takes a text that begins
 /// with a quote as it is.
 fn quote(schema: &str) -> String {
     format!("\"{}\"", schema.replace('"', "\"\""))
+}
+
+/// The URL and, beside it, its password: SeaORM traces the URL.
+fn without_password(url: &str) -> Result<(String, Option<String>), CommandError> {
+    let mut parsed =
+        url::Url::parse(url).map_err(|_| CommandError::InvalidUrl("it is not a URL"))?;
+    match parsed.scheme() {
+        "sqlite" => return Ok((url.to_owned(), None)),
+        "postgres" | "postgresql" => {}
+        _ => return Err(CommandError::InvalidUrl("unknown scheme")),
+    }
+    let Some(password) = parsed.password() else {
+        return Ok((url.to_owned(), None));
+    };
+    let password = percent_decode_str(password)
+        .decode_utf8_lossy()
+        .into_owned();
+    parsed
+        .set_password(None)
+        .map_err(|()| CommandError::InvalidUrl("it has a password but no host"))?;
+    Ok((parsed.into(), Some(password)))
 }
 
 fn is_timeout(error: &DbErr) -> bool {

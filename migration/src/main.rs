@@ -4,7 +4,7 @@ use std::{error::Error, process::ExitCode};
 
 use clap::Parser;
 use outreach_migration::command::{self, Arguments, CommandError};
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::{EnvFilter, layer::SubscriberExt as _, util::SubscriberInitExt as _};
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -34,11 +34,15 @@ fn log_to_stdout(verbose: bool) {
     } else {
         "sea_orm_migration=info,outreach_migration=info"
     };
-    tracing_subscriber::fmt()
-        .with_env_filter(EnvFilter::new(filter))
+    let lines = tracing_subscriber::fmt::layer()
         .with_target(verbose)
         .with_level(verbose)
         .without_time()
+        // Nobody may be reading; the subscriber would print about it, and panic.
+        .log_internal_errors(false);
+    tracing_subscriber::registry()
+        .with(EnvFilter::new(filter))
+        .with(lines)
         .init();
 }
 

@@ -144,12 +144,20 @@ async fn commit(txn: DatabaseTransaction) -> Result<(), DbErr> {
         DbErr::Exec(RuntimeErr::SqlxError(source))
         | DbErr::Query(RuntimeErr::SqlxError(source))
         | DbErr::Conn(RuntimeErr::SqlxError(source))
-            if source.as_database_error().is_none() =>
+            if source
+                .as_database_error()
+                .is_none_or(|error| error.code().is_some_and(|code| is_disconnect(&code))) =>
         {
             DbErr::Migration(format!("{COMMIT_NOT_ANSWERED}: {source}"))
         }
         _ => error,
     })
+}
+
+/// The server says that it goes away, which it may do after it has committed.
+fn is_disconnect(sqlstate: &str) -> bool {
+    sqlstate.len() == 5
+        && (sqlstate.starts_with("08") || matches!(sqlstate, "57P01" | "57P02" | "57P03"))
 }
 
 /// Whether a run failed in a way that leaves open whether it was done.

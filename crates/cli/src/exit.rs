@@ -175,7 +175,10 @@ impl From<CommandError> for Error {
         match error {
             // The chain's own words: it looked at the ledger and did nothing.
             CommandError::Migrate(DbErr::Migration(_)) => Self::refused(error),
-            CommandError::Connect(_) | CommandError::Migrate(_) => Self::failed(error),
+            CommandError::Connect(_)
+            | CommandError::NoAnswer
+            | CommandError::UnknownOutcome(_)
+            | CommandError::Migrate(_) => Self::failed(error),
             _ => Self::refused(error),
         }
     }

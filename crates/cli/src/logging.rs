@@ -7,7 +7,9 @@ use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::{
     EnvFilter,
     fmt::{FmtContext, FormatEvent, FormatFields, format::Writer},
+    layer::SubscriberExt as _,
     registry::LookupSpan,
+    util::SubscriberInitExt as _,
 };
 
 /// The chain says what it does; of everything else only warnings matter.
@@ -22,10 +24,15 @@ const VERBOSE: &str = "info,sea_orm=debug,sea_orm_migration=debug,outreach_migra
 /// and has its own subscriber keeps it.
 pub(crate) fn install(verbose: bool) {
     let filter = if verbose { VERBOSE } else { QUIET };
-    let _ = tracing_subscriber::fmt()
-        .with_env_filter(EnvFilter::new(filter))
+    let lines = tracing_subscriber::fmt::layer()
         .with_writer(io::stderr)
         .event_format(Lines { verbose })
+        // A message that can't be written is no reason to fail; the subscriber
+        // would print about it, and panic when it can't.
+        .log_internal_errors(false);
+    let _ = tracing_subscriber::registry()
+        .with(EnvFilter::new(filter))
+        .with(lines)
         .try_init();
 }
 

@@ -13,6 +13,7 @@ pub struct Model {
     pub kept_id: Uuid,
     pub merged_row: Json,
     pub repointed_ids: Json,
+    pub kept_row: Option<Json>,
     pub merged_at: DateTimeWithTimeZone,
 }
 

@@ -10,11 +10,10 @@ mod report;
 use std::fmt;
 
 use outreach_domain::{DiscoveryRequest, JobId, JobStatus, Location};
-use outreach_migration::{Migrator, MigratorTrait, command::CommandError};
+use outreach_migration::command;
 use outreach_service::{
-    connect::check_schema,
     discovery::{Discovery, IdGenerator, RandomIds, run_discovery},
-    jobs::{JobError, NewJob, enqueue_job, find_job},
+    jobs::{JobError, NewJob, cancel_job, enqueue_job, find_job},
 };
 use sea_orm_migration::sea_orm::DatabaseConnection;
 
@@ -60,11 +59,9 @@ async fn database(connection: &Connection, migrate: bool) -> Result<DatabaseConn
         return super::connect(connection).await;
     }
     let db = migrate::open(connection, true).await?;
-    Migrator::up(&db, None)
-        .await
-        .map_err(CommandError::Migrate)?;
-    check_schema(&db).await?;
-    Ok(db)
+    command::run(&db, None).await?;
+    migrate::close(db).await?;
+    super::connect(connection).await
 }
 
 async fn discover(
@@ -75,15 +72,19 @@ async fn discover(
     let id = JobId::from_uuid(RandomIds.next_id());
     enqueue_job(db, &NewJob::discover(id, request)).await?;
     let progress = Progress::begin(request);
-    let summary = run_discovery(
-        db,
-        id,
-        &Discovery {
-            on_progress: &|now| progress.show(now),
-            ..Discovery::new(&files.search, files.contacts())
-        },
-    )
-    .await;
+    let on_progress = |now| progress.show(now);
+    let discovery = Discovery {
+        on_progress: &on_progress,
+        ..Discovery::new(&files.search, files.contacts())
+    };
+    let summary = tokio::select! {
+        summary = run_discovery(db, id, &discovery) => summary,
+        // The query under way is dropped, and with it its transaction.
+        Ok(()) = tokio::signal::ctrl_c() => {
+            progress.end();
+            return Err(interrupted(db, id).await);
+        }
+    };
     progress.end();
     let summary = summary.map_err(|error| in_job(id, error))?;
     let job = find_job(db, id)
@@ -91,6 +92,16 @@ async fn discover(
         .and_then(|job| job.ok_or(JobError::NotFound { id }))
         .map_err(|error| in_job(id, error))?;
     Ok(Outcome { job, summary })
+}
+
+/// Ends the job, which would else stay running with nobody to work on it.
+async fn interrupted(db: &DatabaseConnection, id: JobId) -> Error {
+    match cancel_job(db, id).await {
+        Ok(()) => Error::failed_because(format!(
+            "interrupted: discovery job {id} was cancelled; what it had saved stays"
+        )),
+        Err(error) => in_job(id, error).context("interrupted"),
+    }
 }
 
 /// From here on the request was taken, so whatever goes wrong has failed.

@@ -1,6 +1,6 @@
 use std::fmt;
 
-use sea_orm::DbErr;
+use sea_orm::{DbErr, RuntimeErr, sqlx};
 
 /// A table or a column that the entities need and the database lacks.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,6 +29,25 @@ pub enum ConnectError {
     NoFile {
         /// The path as it was given.
         path: String,
+    },
+    /// No schema can have this name.
+    #[error("`{schema}` can't be the schema: {reason}")]
+    InvalidSchema {
+        /// The name.
+        schema: String,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
+    /// The ledger has a revision without an earlier one.
+    #[error(
+        "the ledger `seaql_migrations` has a gap: `{later}` is applied but the earlier `{missing}` \
+         is not; mend the ledger first"
+    )]
+    LedgerGap {
+        /// The revision that is not there.
+        missing: String,
+        /// One that is, though it comes later.
+        later: String,
     },
     /// No connection could be made.
     #[error("cannot connect to {database}: {hint}")]
@@ -78,23 +97,25 @@ pub enum ConnectError {
         missing: Vec<MissingObject>,
     },
     /// The ledger could not be read.
-    #[error(
-        "cannot read the ledger `seaql_migrations`; the role needs USAGE on the schema and SELECT \
-         on the table"
-    )]
+    #[error("cannot read the ledger `seaql_migrations`{}", privilege_hint(.0))]
     Ledger(#[source] DbErr),
 }
 
 impl ConnectError {
     pub(super) fn unreachable(database: &str, source: DbErr) -> Self {
-        let hint = match crate::sql::sqlstate(&source).as_deref() {
+        let code = crate::sql::sqlstate(&source);
+        let hint = match code.as_deref() {
             Some("28P01" | "28000") => "the server refuses this user or password",
             Some("3D000") => "the server has no database of this name",
             Some("53300" | "57P03") => "the server takes no connections at the moment",
-            Some("14") => "the file can't be opened",
-            Some("26") => "the file is not an SQLite database",
-            Some("8" | "1032") => "the file can't be written",
-            _ => "is the address right and the server running?",
+            _ => match sqlite_code(code.as_deref()) {
+                Some(5 | 6) => "another program holds the file",
+                Some(8) => "the file can't be written",
+                Some(11 | 26) => "the file is not an SQLite database, or is damaged",
+                Some(14) => "the file can't be opened",
+                _ if is_configuration(&source) => "an option of the URL can't be used",
+                _ => "is the address right and the server running?",
+            },
         };
         Self::Unreachable {
             database: database.to_owned(),
@@ -104,9 +125,28 @@ impl ConnectError {
     }
 }
 
+/// The primary result code, which is in the low byte of the extended one.
+/// SQLSTATE has five characters and no code of SQLite has.
+fn sqlite_code(code: Option<&str>) -> Option<u32> {
+    let code = code.filter(|code| code.len() < 5)?;
+    Some(code.parse::<u32>().ok()? & 0xff)
+}
+
+fn is_configuration(error: &DbErr) -> bool {
+    matches!(error, DbErr::Conn(RuntimeErr::SqlxError(source))
+        if matches!(**source, sqlx::Error::Configuration(_)))
+}
+
 fn count(number: usize, noun: &str) -> String {
     let plural = if number == 1 { "" } else { "s" };
     format!("{number} {noun}{plural}")
+}
+
+fn privilege_hint(error: &DbErr) -> &'static str {
+    match crate::sql::sqlstate(error).as_deref() {
+        Some("42501") => "; the role needs USAGE on the schema and SELECT on the table",
+        _ => "",
+    }
 }
 
 fn list(missing: &[MissingObject]) -> String {

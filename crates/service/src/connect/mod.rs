@@ -10,7 +10,7 @@ mod options;
 mod readiness;
 mod url;
 
-use sea_orm::DatabaseConnection;
+use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, Statement};
 
 pub use error::{ConnectError, MissingObject};
 pub use options::DatabaseOptions;
@@ -18,7 +18,8 @@ pub use readiness::check_schema;
 pub use url::{DatabaseUrl, InvalidDatabaseUrl};
 
 /// Connects and makes sure that the schema is the one this build was made for.
-/// Writes nothing and needs no right to change the schema.
+/// Needs no right to change the schema and writes nothing, except that a ready
+/// SQLite file is switched to a write-ahead log.
 ///
 /// ```no_run
 /// use outreach_service::connect::{DatabaseOptions, connect};
@@ -36,14 +37,41 @@ pub async fn connect(options: &DatabaseOptions) -> Result<DatabaseConnection, Co
         let _ = db.close().await;
         return Err(error);
     }
+    if options.may_write_sqlite() {
+        use_write_ahead_log(&db).await;
+    }
     Ok(db)
+}
+
+/// Readers and the writer of an SQLite file do not wait for each other with a
+/// write-ahead log. The mode stays in the file; switching needs the file alone
+/// and does not wait for it, so that another connection may be the one to
+/// switch, and a file that can't be written is read as it is.
+async fn use_write_ahead_log(db: &DatabaseConnection) {
+    let mode = db
+        .query_one_raw(Statement::from_string(
+            DbBackend::Sqlite,
+            "PRAGMA journal_mode",
+        ))
+        .await;
+    let is_on = mode.is_ok_and(|row| {
+        row.and_then(|row| row.try_get_by_index::<String>(0).ok())
+            .is_some_and(|mode| mode == "wal")
+    });
+    if is_on {
+        return;
+    }
+    if let Err(error) = db.execute_unprepared("PRAGMA journal_mode = WAL").await {
+        tracing::debug!(%error, "the journal mode stays as it is");
+    }
 }
 
 /// Connects without a look at the tables. The pool is the same as
 /// [`connect`]'s: times out as told, hands out no connection that is inside a
-/// transaction, and on SQLite has foreign keys on and a write-ahead log.
+/// transaction, and on SQLite has foreign keys on. Writes nothing.
 pub async fn open(options: &DatabaseOptions) -> Result<DatabaseConnection, ConnectError> {
     options.refuse_missing_file()?;
+    options.refuse_unusable_schema()?;
     sea_orm::Database::connect(options.to_sea_orm())
         .await
         .map_err(|source| ConnectError::unreachable(options.url().redacted(), source))

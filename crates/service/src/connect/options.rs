@@ -2,10 +2,13 @@ use std::{path::Path, time::Duration};
 
 use sea_orm::{
     ConnectOptions,
-    sqlx::{Connection, Row, sqlite::SqliteJournalMode},
+    sqlx::{Connection, Row},
 };
 
 use super::{ConnectError, DatabaseUrl, InvalidDatabaseUrl, url::Kind};
+
+/// The longest name of anything in PostgreSQL.
+const MAX_IDENTIFIER_BYTES: usize = 63;
 
 /// How to reach a database and how its pool behaves.
 #[derive(Debug, Clone)]
@@ -129,6 +132,37 @@ impl DatabaseOptions {
         Ok(())
     }
 
+    /// PostgreSQL cuts longer names, so that two tenants would become one, reads
+    /// `$user` as the role's name even when it is quoted, and keeps some schemas
+    /// to itself.
+    pub(super) fn refuse_unusable_schema(&self) -> Result<(), ConnectError> {
+        let Some(schema) = self.schema.as_deref() else {
+            return Ok(());
+        };
+        let reason = if schema.is_empty() {
+            "it is empty"
+        } else if schema.len() > MAX_IDENTIFIER_BYTES {
+            "PostgreSQL's names have at most 63 bytes"
+        } else if schema.contains('\0') {
+            "it contains a NUL character"
+        } else if schema == "$user" {
+            "PostgreSQL reads it as the role's name"
+        } else if schema.starts_with("pg_") || schema == "information_schema" {
+            "PostgreSQL keeps it to itself"
+        } else {
+            return Ok(());
+        };
+        Err(ConnectError::InvalidSchema {
+            schema: outreach_domain::excerpt(schema, 100),
+            reason,
+        })
+    }
+
+    /// Whether it is an SQLite file that the URL does not open for reading only.
+    pub(super) fn may_write_sqlite(&self) -> bool {
+        self.is_sqlite() && !self.url.is_in_memory() && self.url.sqlite_mode() != Some("ro")
+    }
+
     pub(super) fn to_sea_orm(&self) -> ConnectOptions {
         // SeaORM traces its options with the URL in them, so the password goes
         // beside it.
@@ -187,14 +221,8 @@ impl DatabaseOptions {
         }
         let busy_timeout = self.busy_timeout;
         let create = self.create_if_missing && self.url.sqlite_mode().is_none();
-        // The mode is set on a file that may be written; on another one the
-        // attempt would hide the better message of the first write.
-        let writable = !matches!(self.url.sqlite_mode(), Some("ro"));
         options.map_sqlx_sqlite_opts(move |sqlite| {
             let mut sqlite = sqlite.busy_timeout(busy_timeout).foreign_keys(true);
-            if writable {
-                sqlite = sqlite.journal_mode(SqliteJournalMode::Wal);
-            }
             if create {
                 sqlite = sqlite.create_if_missing(true);
             }

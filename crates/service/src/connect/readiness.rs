@@ -48,11 +48,21 @@ fn compare_ledger(applied: &[String]) -> Result<(), ConnectError> {
         .filter(|name| !applied.iter().any(|applied| applied == *name))
         .map(ToString::to_string)
         .collect();
-    if pending.is_empty() {
-        Ok(())
-    } else {
-        Err(ConnectError::Pending { pending })
+    let Some(missing) = pending.first() else {
+        return Ok(());
+    };
+    // The applied ones are a beginning of the chain, or there is a gap.
+    if let Some(later) = REVISIONS
+        .iter()
+        .skip_while(|name| *name != missing)
+        .find(|name| applied.iter().any(|applied| applied == *name))
+    {
+        return Err(ConnectError::LedgerGap {
+            missing: missing.clone(),
+            later: (*later).to_owned(),
+        });
     }
+    Err(ConnectError::Pending { pending })
 }
 
 fn missing_objects(columns: &HashSet<(String, String)>) -> Vec<MissingObject> {

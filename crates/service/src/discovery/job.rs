@@ -2,13 +2,13 @@
 
 use std::collections::HashSet;
 
-use outreach_domain::{DiscoveryRequest, Domain, JobId, JobKind, PlannedQuery};
+use outreach_domain::{DiscoveryRequest, Domain, JobId, JobKind, JobStatus, PlannedQuery};
 use outreach_entity::{discovery_queries, prospects};
 use sea_orm::{
     ColumnTrait, DatabaseConnection, DbErr, EntityTrait, JoinType, QueryFilter, QuerySelect,
     RelationTrait,
 };
-use serde_json::json;
+use serde_json::{Value, json};
 use tracing::warn;
 
 use super::{
@@ -17,8 +17,12 @@ use super::{
     query::{PrepareError, prepare},
     save::{SaveQuery, save_failed_query, save_query},
 };
-use crate::jobs::{
-    Job, JobError, Run, RunToken, complete_job, fail_job, find_job, refuse_if_lost, start_job,
+use crate::{
+    jobs::{
+        Job, JobError, Run, RunToken, complete_job, fail_job, find_job, forget_run, refuse_if_lost,
+        start_job,
+    },
+    transaction::{Outcome, settle_unknown_outcome},
 };
 
 /// What a discovery works with.
@@ -65,7 +69,8 @@ pub struct DiscoveryProgress {
 /// The job completes when a search succeeded, if some failed too, and fails
 /// with the reason when all of them failed. It ends early when it has saved as
 /// many as it was asked for. A query that has its row already is not searched
-/// again.
+/// again. A program that is killed leaves the job running; cancel it to be rid
+/// of it.
 ///
 /// # Errors
 ///
@@ -84,7 +89,7 @@ pub async fn run_discovery(
     match search_and_finish(db, &job, run, discovery).await {
         Ok(summary) => Ok(summary),
         Err(error) => {
-            give_up(db, run, &error).await;
+            give_up(db, &job, run, &error).await;
             Err(error)
         }
     }
@@ -100,24 +105,54 @@ async fn search_and_finish(
     let request: DiscoveryRequest = serde_json::from_value(params)
         .map_err(|source| DiscoveryError::InvalidParams { id: job.id, source })?;
     search_all(db, run, &request, discovery).await?;
-    let summary = DiscoverySummary::load(db, run.job, &request).await?;
-    let result = summary.to_json(&request);
-    match summary.total_failure() {
-        Some(reason) => fail_job(db, run, &reason, Some(result)).await?,
-        None => complete_job(db, run, result).await?,
+    let mut summary = DiscoverySummary::load(db, run.job, &request).await?;
+    summary.reason = summary.total_failure();
+    summary.status = match summary.reason {
+        Some(_) => JobStatus::Failed,
+        None => JobStatus::Completed,
+    };
+    match finish(db, run, &summary, &request).await {
+        Err(JobError::Transaction(error)) => match settle_unknown_outcome(db, &error).await {
+            Some(Outcome::Committed) => {}
+            Some(_) => finish(db, run, &summary, &request).await?,
+            None => return Err(JobError::Transaction(error).into()),
+        },
+        outcome => outcome?,
     }
     Ok(summary)
 }
 
-/// Fails the job with the reason, as far as that can still be done.
-async fn give_up(db: &DatabaseConnection, run: Run, error: &DiscoveryError) {
-    if matches!(error, DiscoveryError::Job(JobError::LostRun { .. })) {
-        return;
+async fn finish(
+    db: &DatabaseConnection,
+    run: Run,
+    summary: &DiscoverySummary,
+    request: &DiscoveryRequest,
+) -> Result<(), JobError> {
+    let result = summary.to_json(request);
+    match &summary.reason {
+        Some(reason) => fail_job(db, run, reason, Some(result)).await,
+        None => complete_job(db, run, result).await,
     }
-    let reason = describe(error);
-    if let Err(second) = fail_job(db, run, &reason, None).await {
-        warn!(job = %run.job, %error, %second, "the job could not be marked as failed");
+}
+
+/// Fails the job with the reason and with what was saved until then, as far as
+/// that can still be done.
+async fn give_up(db: &DatabaseConnection, job: &Job, run: Run, error: &DiscoveryError) {
+    let outcome = if matches!(error, DiscoveryError::Job(JobError::LostRun { .. })) {
+        forget_run(db, run).await
+    } else {
+        let result = committed_result(db, job).await;
+        fail_job(db, run, &describe(error), result).await
+    };
+    if let Err(second) = outcome {
+        warn!(job = %run.job, %error, %second, "the end of the job could not be recorded");
     }
+}
+
+async fn committed_result(db: &DatabaseConnection, job: &Job) -> Option<Value> {
+    let request: DiscoveryRequest = serde_json::from_value(job.params.clone()?).ok()?;
+    let summary = DiscoverySummary::load(db, job.id, &request).await.ok()?;
+    Some(summary.to_json(&request))
 }
 
 /// The error with its causes, in one line.
@@ -147,10 +182,9 @@ async fn search_all(
         counters: done.counters,
     };
     for query in &planned {
-        let is_done = done
-            .queries
-            .iter()
-            .any(|q| q.query == query.keyword && q.location == query.location.as_str());
+        let is_done = done.queries.iter().any(|q| {
+            q.is_done() && q.query == query.keyword && q.location == query.location.as_str()
+        });
         if !is_done {
             let room = u64::from(request.max_results()).saturating_sub(progress.counters.saved);
             if room == 0 {
@@ -204,10 +238,14 @@ async fn search_one(
             return Ok(Counters::default());
         }
     };
-    let prepared = match prepare(db, results, seen, room, discovery.contacts).await {
+    let prepared = match prepare(db, results, seen, room, discovery.contacts, run).await {
         Ok(prepared) => prepared,
-        Err(PrepareError::Provider(error)) => return Err(not_configured(error)),
-        Err(PrepareError::Database(error)) => return Err(error.into()),
+        Err(PrepareError::NotConfigured(error)) => return Err(not_configured(error)),
+        Err(PrepareError::NoLookupSucceeded(reason)) => {
+            save_failed_query(db, &save, &reason).await?;
+            return Ok(Counters::default());
+        }
+        Err(PrepareError::Discovery(error)) => return Err(error),
     };
     save_query(db, &save, &prepared).await
 }

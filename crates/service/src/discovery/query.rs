@@ -5,13 +5,22 @@ use std::collections::HashSet;
 
 use outreach_domain::{Domain, ProspectCandidate, excerpt};
 use outreach_entity::prospects;
-use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QuerySelect};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, DatabaseConnection, DbErr, EntityTrait, QueryFilter, QuerySelect,
+};
 use serde::Serialize;
 
-use super::{Contact, Contacts, Counters, ProviderError, SearchResult};
+use super::{
+    Contact, ContactFinder, Contacts, Counters, DiscoveryError, ProviderError, SearchResult,
+};
+use crate::jobs::{Run, refuse_if_lost};
 
 /// Domains that are looked up in one statement.
 const LOOKUP_BATCH: usize = 1000;
+
+/// Contact lookups between two looks at whether the job was cancelled; each may
+/// cost money.
+const LOOKUPS_PER_CHECK: u64 = 10;
 
 /// Set-aside results of one query that are kept with their reason.
 const MAX_SET_ASIDE: usize = 20;
@@ -47,64 +56,107 @@ pub(super) struct PreparedQuery {
 
 /// Judges the results of one query. `seen` holds the domains that came up in
 /// the job before, and gains those of this query.
-pub(super) async fn prepare<C: ConnectionTrait>(
-    db: &C,
+pub(super) async fn prepare(
+    db: &DatabaseConnection,
     results: Vec<SearchResult>,
     seen: &mut HashSet<Domain>,
     mut room: u64,
     contacts: Contacts<'_>,
+    run: Run,
 ) -> Result<PreparedQuery, PrepareError> {
     let mut prepared = PreparedQuery::default();
+    let mut lookups = Lookups::default();
     let fresh = unseen(results, seen, &mut prepared);
     let existing = existing_domains(db, &fresh).await?;
     for candidate in fresh {
         if existing.contains(candidate.domain().as_str()) {
             prepared.counters.existing += 1;
-        } else if room == 0 {
-            prepared.counters.over_limit += 1;
-        } else {
-            let contact = match find_contact(contacts, candidate.domain()).await {
-                Ok(contact) => contact,
-                Err(error @ ProviderError::NotConfigured { .. }) => return Err(error.into()),
-                // One lookup that failed is one contact that is not known; the
-                // web site itself is not lost over it.
-                Err(error) => {
-                    prepared
-                        .contact_error
-                        .get_or_insert_with(|| excerpt(&error.to_string(), 500));
-                    None
-                }
-            };
-            if contact.is_none() && contacts.is_required() {
-                prepared.counters.no_contact += 1;
-                continue;
-            }
-            room -= 1;
-            prepared.prospects.push(Prepared { candidate, contact });
+            continue;
         }
+        if room == 0 {
+            prepared.counters.over_limit += 1;
+            continue;
+        }
+        let contact = match contacts.finder() {
+            Some(finder) => {
+                if lookups.made.is_multiple_of(LOOKUPS_PER_CHECK) && lookups.made > 0 {
+                    refuse_if_lost(db, run).await?;
+                }
+                lookups.find(finder, candidate.domain()).await?
+            }
+            None => None,
+        };
+        if contact.is_none() && contacts.is_required() {
+            prepared.counters.no_contact += 1;
+            continue;
+        }
+        room -= 1;
+        prepared.prospects.push(Prepared { candidate, contact });
     }
+    if contacts.is_required() && lookups.all_failed() {
+        let reason = lookups.first_failure.unwrap_or_default();
+        return Err(PrepareError::NoLookupSucceeded(format!(
+            "all {} contact lookups failed; the first: {reason}",
+            lookups.made
+        )));
+    }
+    prepared.contact_error = lookups.first_failure;
     prepared
         .prospects
         .sort_by(|a, b| a.candidate.domain().cmp(b.candidate.domain()));
     Ok(prepared)
 }
 
-/// Why a query could not be prepared.
-#[derive(Debug)]
-pub(super) enum PrepareError {
-    Provider(ProviderError),
-    Database(DbErr),
+/// How the contact lookups of one query go.
+#[derive(Default)]
+struct Lookups {
+    made: u64,
+    failed: u64,
+    first_failure: Option<String>,
 }
 
-impl From<ProviderError> for PrepareError {
-    fn from(error: ProviderError) -> Self {
-        Self::Provider(error)
+impl Lookups {
+    /// A lookup that fails is a contact that is not known; the web site itself
+    /// is not lost over it.
+    async fn find(
+        &mut self,
+        finder: &dyn ContactFinder,
+        domain: &Domain,
+    ) -> Result<Option<Contact>, PrepareError> {
+        self.made += 1;
+        match finder.find(domain).await {
+            Ok(contact) => Ok(contact),
+            Err(error @ ProviderError::NotConfigured { .. }) => {
+                Err(PrepareError::NotConfigured(error))
+            }
+            Err(error) => {
+                self.failed += 1;
+                self.first_failure
+                    .get_or_insert_with(|| excerpt(&error.to_string(), 500));
+                Ok(None)
+            }
+        }
+    }
+
+    fn all_failed(&self) -> bool {
+        self.failed > 0 && self.failed == self.made
     }
 }
 
-impl From<DbErr> for PrepareError {
-    fn from(error: DbErr) -> Self {
-        Self::Database(error)
+/// Why a query could not be prepared.
+#[derive(Debug)]
+pub(super) enum PrepareError {
+    /// The finder can answer nothing until it is configured.
+    NotConfigured(ProviderError),
+    /// A contact is required, and the finder answered no lookup.
+    NoLookupSucceeded(String),
+    /// The database failed, or the job was lost meanwhile.
+    Discovery(DiscoveryError),
+}
+
+impl<E: Into<DiscoveryError>> From<E> for PrepareError {
+    fn from(error: E) -> Self {
+        Self::Discovery(error.into())
     }
 }
 
@@ -162,14 +214,4 @@ async fn existing_domains<C: ConnectionTrait>(
         existing.extend(found);
     }
     Ok(existing)
-}
-
-async fn find_contact(
-    contacts: Contacts<'_>,
-    domain: &Domain,
-) -> Result<Option<Contact>, ProviderError> {
-    match contacts.finder() {
-        Some(finder) => finder.find(domain).await,
-        None => Ok(None),
-    }
 }

@@ -1,6 +1,6 @@
 //! What `jobs.result` says of a discovery, made of the committed queries.
 
-use outreach_domain::{DiscoveryRequest, JobId, QueryStatus};
+use outreach_domain::{DiscoveryRequest, JobId, JobStatus, QueryStatus};
 use outreach_entity::discovery_queries;
 use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder};
 use serde::Serialize;
@@ -28,11 +28,22 @@ pub struct QuerySummary {
     pub metadata: Option<Value>,
 }
 
+impl QuerySummary {
+    /// Whether the search was made; rows of another backend may still wait.
+    pub(super) fn is_done(&self) -> bool {
+        self.status != QueryStatus::Pending.as_str()
+    }
+}
+
 /// What a discovery did, from its committed rows.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct DiscoverySummary {
     /// The job.
     pub job: JobId,
+    /// How the job ended; `running` until it has.
+    pub status: JobStatus,
+    /// Why it failed, when every search did.
+    pub reason: Option<String>,
     /// Queries that the job was to make.
     pub planned: u64,
     /// The queries that it made, oldest first.
@@ -67,6 +78,8 @@ impl DiscoverySummary {
             .collect();
         Ok(Self {
             job,
+            status: JobStatus::Running,
+            reason: None,
             planned: request.planned_queries().len() as u64,
             counters: queries.iter().map(|query| query.counters).sum(),
             queries,

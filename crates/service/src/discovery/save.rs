@@ -18,7 +18,9 @@ use super::{
 use crate::{
     jobs::{Run, record_progress_in_txn},
     sql,
-    transaction::{RetryPolicy, Transaction, with_retrying_transaction},
+    transaction::{
+        Outcome, RetryPolicy, Transaction, settle_unknown_outcome, with_retrying_transaction,
+    },
 };
 
 /// Columns that an inserted prospect names.
@@ -49,16 +51,36 @@ pub(super) async fn save_query(
         .iter()
         .map(|prospect| prospect_row(save, query_id, prospect))
         .collect();
-    with_retrying_transaction(db, "save discovery query", RetryPolicy::default(), |txn| {
-        Box::pin(save_query_in_txn(
-            txn,
-            save,
-            query_id,
-            prepared,
-            rows.clone(),
-        ))
-    })
-    .await
+    let attempt = || {
+        with_retrying_transaction(db, "save discovery query", RetryPolicy::default(), |txn| {
+            Box::pin(save_query_in_txn(
+                txn,
+                save,
+                query_id,
+                prepared,
+                rows.clone(),
+            ))
+        })
+    };
+    match attempt().await {
+        // The search was paid for: whether it is saved is worth a question.
+        Err(DiscoveryError::Transaction(error)) => match settle_unknown_outcome(db, &error).await {
+            Some(Outcome::Committed) => committed_counters(db, query_id).await,
+            Some(_) => attempt().await,
+            None => Err(error.into()),
+        },
+        outcome => outcome,
+    }
+}
+
+async fn committed_counters(
+    db: &DatabaseConnection,
+    query_id: Uuid,
+) -> Result<Counters, DiscoveryError> {
+    let row = discovery_queries::Entity::find_by_id(query_id)
+        .one(db)
+        .await?;
+    Ok(row.as_ref().map(Counters::stored).unwrap_or_default())
 }
 
 async fn save_query_in_txn(

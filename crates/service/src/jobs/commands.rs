@@ -149,6 +149,7 @@ pub async fn complete_job_in_txn(
         ending,
     )
     .await
+    .map_err(lost_if_ended)
 }
 
 /// Ends a run as failed, with the reason and with what it did until then.
@@ -182,7 +183,20 @@ pub async fn fail_job_in_txn(
         result,
         error: Some(reason),
     };
-    change_status(txn, run.job, &[JobStatus::Running], JobStatus::fail, ending).await
+    change_status(txn, run.job, &[JobStatus::Running], JobStatus::fail, ending)
+        .await
+        .map_err(lost_if_ended)
+}
+
+/// The other backend ends a job without a look at its run.
+fn lost_if_ended(error: JobError) -> JobError {
+    match error {
+        JobError::Transition { id, source } => JobError::LostRun {
+            id,
+            status: source.from,
+        },
+        other => other,
+    }
 }
 
 /// Cancels a job that is pending or running. A run of it notices at its next
@@ -200,10 +214,7 @@ pub async fn cancel_job(db: &DatabaseConnection, id: JobId) -> Result<(), JobErr
 
 /// [`cancel_job`] in the caller's transaction.
 pub async fn cancel_job_in_txn(txn: &mut Transaction<'_>, id: JobId) -> Result<(), JobError> {
-    job_runs::Entity::delete_many()
-        .filter(job_runs::Column::JobId.eq(id.as_uuid()))
-        .exec(txn)
-        .await?;
+    delete_run(txn, id).await?;
     let ending = Ending {
         result: None,
         error: Some("Job cancelled by user"),
@@ -215,7 +226,18 @@ pub async fn cancel_job_in_txn(txn: &mut Transaction<'_>, id: JobId) -> Result<(
         JobStatus::cancel,
         ending,
     )
-    .await
+    .await?;
+    // A start that was under way has had its row inserted while this waited for
+    // the job's.
+    delete_run(txn, id).await
+}
+
+async fn delete_run(txn: &mut Transaction<'_>, id: JobId) -> Result<(), JobError> {
+    job_runs::Entity::delete_many()
+        .filter(job_runs::Column::JobId.eq(id.as_uuid()))
+        .exec(txn)
+        .await?;
+    Ok(())
 }
 
 /// What a change of status writes beside it.

@@ -19,5 +19,5 @@ pub use commands::{
 pub use error::JobError;
 pub use queries::{JobCursor, JobFilter, count_jobs, find_job, list_jobs};
 pub use row::Job;
-pub(crate) use run::refuse_if_lost;
 pub use run::{Run, RunToken, record_progress_in_txn};
+pub(crate) use run::{forget_run, refuse_if_lost};

@@ -1,8 +1,11 @@
 //! The right to work on a job, and its proof.
 
-use outreach_domain::JobId;
-use outreach_entity::job_runs;
-use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, sea_query::Expr};
+use outreach_domain::{JobId, JobStatus};
+use outreach_entity::{job_runs, jobs};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, DatabaseConnection, EntityTrait, QueryFilter,
+    sea_query::{Expr, ExprTrait, Query},
+};
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -35,6 +38,30 @@ pub struct Run {
     pub token: RunToken,
 }
 
+/// The job's own status says that it runs. The other backend cancels a job
+/// there and knows nothing of `job_runs`.
+fn job_is_running(id: JobId) -> Expr {
+    Expr::exists(
+        Query::select()
+            .expr(Expr::value(1))
+            .from(jobs::Entity)
+            .and_where(jobs::COLUMN.id.eq(id.as_uuid()))
+            .and_where(jobs::COLUMN.status.eq(JobStatus::Running.as_str()))
+            .take(),
+    )
+}
+
+/// Takes the row of a run away that has lost its job, if it is still there.
+pub(crate) async fn forget_run(db: &DatabaseConnection, run: Run) -> Result<(), JobError> {
+    job_runs::Entity::delete_many()
+        .filter(job_runs::Column::JobId.eq(run.job.as_uuid()))
+        .filter(job_runs::Column::RunToken.eq(run.token.as_uuid()))
+        .filter(job_is_running(run.job).not())
+        .exec(db)
+        .await?;
+    Ok(())
+}
+
 /// Proves that the run still owns its job and stores how far it got, in one
 /// statement; the row stays locked until the transaction ends, so the job can't
 /// be cancelled in between. Meant as the first statement of a transaction.
@@ -52,6 +79,7 @@ pub async fn record_progress_in_txn(
         .col_expr(job_runs::Column::Progress, Expr::value(progress))
         .filter(job_runs::Column::JobId.eq(run.job.as_uuid()))
         .filter(job_runs::Column::RunToken.eq(run.token.as_uuid()))
+        .filter(job_is_running(run.job))
         .exec(txn)
         .await?;
     if proved.rows_affected == 1 {
@@ -89,6 +117,7 @@ async fn lost<C: ConnectionTrait>(db: &C, run: Run) -> JobError {
 /// holds nothing.
 pub(crate) async fn refuse_if_lost<C: ConnectionTrait>(db: &C, run: Run) -> Result<(), JobError> {
     let row = job_runs::Entity::find_by_id(run.job.as_uuid())
+        .filter(job_is_running(run.job))
         .one(db)
         .await?;
     if row.is_some_and(|row| row.run_token == Some(run.token.as_uuid())) {

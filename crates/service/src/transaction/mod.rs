@@ -30,5 +30,5 @@ pub use commit::safe_commit;
 pub use error::{FlushError, TransactionError};
 pub use flush::{PendingWrite, SafeFlushError, safe_flush};
 pub use handle::Transaction;
-pub use outcome::{Outcome, TransactionId, transaction_outcome};
+pub use outcome::{Outcome, TransactionId, settle_unknown_outcome, transaction_outcome};
 pub use run::{BoxFuture, RetryPolicy, with_retrying_transaction, with_transaction};

@@ -1,6 +1,9 @@
-use std::fmt;
+use std::{fmt, time::Duration};
 
+use backon::{ExponentialBuilder, Retryable};
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement};
+
+use super::TransactionError;
 
 /// PostgreSQL's id of a transaction that wrote something; 64 bits, never used
 /// again.
@@ -64,5 +67,37 @@ pub async fn transaction_outcome<C: ConnectionTrait>(
         Some(other) => Err(DbErr::Custom(format!(
             "pg_xact_status answered `{other}` for transaction {id}"
         ))),
+    }
+}
+
+/// Asks what became of a transaction after [`TransactionError::OutcomeUnknown`],
+/// for up to some seconds while the server comes back or the transaction is
+/// still under way. `None` for other errors, and when no answer is to be had.
+pub async fn settle_unknown_outcome<C: ConnectionTrait>(
+    db: &C,
+    error: &TransactionError,
+) -> Option<Outcome> {
+    let TransactionError::OutcomeUnknown {
+        transaction_id: Some(id),
+        ..
+    } = error
+    else {
+        return None;
+    };
+    let ask = || async {
+        match transaction_outcome(db, *id).await? {
+            Outcome::InProgress => Err(DbErr::Custom(format!(
+                "transaction {id} is still under way"
+            ))),
+            outcome => Ok(outcome),
+        }
+    };
+    let patience = ExponentialBuilder::default()
+        .with_min_delay(Duration::from_millis(50))
+        .with_max_delay(Duration::from_secs(1))
+        .with_max_times(10);
+    match ask.retry(patience).await {
+        Ok(Outcome::Forgotten) | Err(_) => None,
+        Ok(outcome) => Some(outcome),
     }
 }

@@ -126,6 +126,7 @@ fn merged_row() -> merged_rows::Model {
         table_name: "prospects".to_owned(),
         kept_id: id(4),
         merged_row: json!({"id": 1}),
+        kept_row: payload(),
         repointed_ids: json!([]),
         merged_at: time(13),
     }

@@ -5,14 +5,15 @@ use std::{future::Future, task::Poll};
 
 use outreach_service::{
     connect::{DatabaseOptions, connect},
-    transaction::Transaction,
+    transaction::{Transaction, TransactionError, safe_commit},
 };
 use outreach_tests::{Fault, Proxy, TestDb, matrix_tests};
-use sea_orm::{ConnectionTrait, DatabaseConnection, TransactionTrait};
+use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, Statement, TransactionTrait};
 
 use crate::support::setting;
 
 matrix_tests! {
+    a_savepoint_that_is_cut_off_takes_its_transaction_with_it,
     begins_that_are_cancelled_at_any_await_lose_no_later_write,
     begins_of_sea_orm_that_are_cancelled_at_any_await_lose_no_later_write,
 }
@@ -97,4 +98,66 @@ async fn two_hundred_begins_cancelled_on_their_way_lose_no_later_write() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_hundred_begins_of_sea_orm_cancelled_on_their_way_lose_no_later_write() {
     cancel_with_begin_on_its_way(|pool| async move { pool.begin().await }).await;
+}
+
+/// The driver may have rolled back the whole transaction, and what is written
+/// later would be committed by itself.
+async fn a_savepoint_that_is_cut_off_takes_its_transaction_with_it(db: TestDb) {
+    let pool = small_pool(db.url()).await;
+    for polls in 0..6 {
+        let mut txn = Transaction::begin(&pool, "test").await.unwrap();
+        txn.execute_unprepared(&setting(&txn, "before"))
+            .await
+            .unwrap();
+        let cut = txn.savepoint(|inner| {
+            Box::pin(async move {
+                let _ = inner.execute_unprepared(&setting(inner, "inside")).await;
+                std::future::pending::<Result<(), TransactionError>>().await
+            })
+        });
+        cancel_after(polls, cut).await;
+        let written = txn.execute_unprepared(&setting(&txn, "after")).await;
+        let committed = safe_commit(txn, "test").await;
+        if polls == 0 {
+            // Nothing was begun, so nothing was cut off.
+            committed.unwrap();
+            db.sql("DELETE FROM settings").await.unwrap();
+            continue;
+        }
+        assert!(
+            written.is_err() && committed.is_err(),
+            "after {polls} polls"
+        );
+        assert_eq!(db.count("SELECT count(*) FROM settings").await.unwrap(), 0);
+    }
+}
+
+#[tokio::test]
+async fn a_pooled_connection_that_is_in_order_is_used_again() {
+    let db = TestDb::postgres().await.unwrap();
+    let options = DatabaseOptions::new(db.url()).unwrap().max_connections(1);
+    let pool = connect(&options).await.unwrap();
+    let mut backends = std::collections::BTreeSet::new();
+    for _ in 0..10 {
+        let row = pool
+            .query_one_raw(Statement::from_string(
+                DbBackend::Postgres,
+                "SELECT pg_backend_pid() AS pid",
+            ))
+            .await
+            .unwrap()
+            .unwrap();
+        backends.insert(row.try_get::<i32>("", "pid").unwrap());
+    }
+    assert_eq!(backends.len(), 1, "the pool connects anew each time");
+}
+
+#[tokio::test]
+async fn a_pooled_connection_that_is_inside_a_transaction_is_not_handed_out() {
+    let db = TestDb::postgres().await.unwrap();
+    let options = DatabaseOptions::new(db.url()).unwrap().max_connections(1);
+    let pool = connect(&options).await.unwrap();
+    pool.execute_unprepared("BEGIN").await.unwrap();
+    pool.execute_unprepared(&setting(&pool, "a")).await.unwrap();
+    assert_eq!(db.count("SELECT count(*) FROM settings").await.unwrap(), 1);
 }

@@ -110,3 +110,47 @@ async fn an_error_that_would_come_again_is_not_tried_again(db: TestDb) {
     assert!(matches!(outcome, Err(Failure::Database)));
     assert_eq!(runs.load(Ordering::Relaxed), 1);
 }
+
+/// Two transactions that lock two rows crosswise, each inside a savepoint.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn f22_a_deadlock_inside_a_savepoint_is_tried_again() {
+    let db = TestDb::postgres().await.unwrap();
+    let pool = pool(&db).await;
+    for key in ["one", "two"] {
+        pool.execute_unprepared(&setting(&pool, key)).await.unwrap();
+    }
+    let barrier = std::sync::Arc::new(tokio::sync::Barrier::new(2));
+    let runs = std::sync::Arc::new(AtomicU32::new(0));
+    let tasks = [("one", "two"), ("two", "one")].map(|(first, second)| {
+        let (pool, barrier, runs) = (pool.clone(), barrier.clone(), runs.clone());
+        tokio::spawn(async move {
+            with_retrying_transaction(&pool, "cross", RetryPolicy::default(), |txn| {
+                let (barrier, run) = (barrier.clone(), runs.fetch_add(1, Ordering::SeqCst));
+                Box::pin(async move {
+                    let touch =
+                        |key| format!("UPDATE settings SET value = '1' WHERE key = '{key}'");
+                    txn.execute_unprepared(&touch(first)).await?;
+                    if run < 2 {
+                        barrier.wait().await;
+                    }
+                    txn.savepoint(|inner| {
+                        Box::pin(async move {
+                            inner.execute_unprepared(&touch(second)).await?;
+                            Ok::<_, Failure>(())
+                        })
+                    })
+                    .await
+                })
+            })
+            .await
+        })
+    });
+    for task in tasks {
+        task.await.unwrap().unwrap();
+    }
+    assert_eq!(
+        runs.load(Ordering::SeqCst),
+        3,
+        "one of them was tried again"
+    );
+}

@@ -80,6 +80,14 @@ fn refuse_existing(path: &Path, force: bool) -> Result<(), Error> {
             path.display()
         )));
     }
+    // A device or a pipe would be replaced by a file; a link is followed for
+    // this look, but is not the file itself.
+    if path.metadata().is_ok_and(|what| !what.is_file()) {
+        return Err(Error::refused_because(format!(
+            "`{}` is not a regular file; leave --output out to write to standard output",
+            path.display()
+        )));
+    }
     // A dangling link is something too.
     if !force && path.symlink_metadata().is_ok() {
         return Err(exists(path));
