@@ -112,7 +112,11 @@ async fn a_savepoint_that_is_cut_off_takes_its_transaction_with_it(db: TestDb) {
         let cut = txn.savepoint(|inner| {
             Box::pin(async move {
                 let _ = inner.execute_unprepared(&setting(inner, "inside")).await;
-                std::future::pending::<Result<(), TransactionError>>().await
+                // Wakes itself, so that it is polled on until it is cut off.
+                for _ in 0..100 {
+                    tokio::task::yield_now().await;
+                }
+                Ok::<(), TransactionError>(())
             })
         });
         cancel_after(polls, cut).await;
