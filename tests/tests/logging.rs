@@ -73,7 +73,7 @@ async fn f20_the_migrator_sets_no_logger_and_logs_to_that_of_the_application() -
     tracing::subscriber::set_global_default(application.clone())?;
     run_everything().await?;
 
-    let is_still_there = tracing::dispatcher::get_default(|current| current.is::<Application>());
+    let is_still_there = tracing::dispatcher::get_default(tracing::Dispatch::is::<Application>);
     assert!(is_still_there);
     let messages = application.0.lock().expect("no event panics");
     for revision in REVISIONS {

@@ -26,10 +26,12 @@ fn time(second: u32) -> DateTimeWithTimeZone {
     DateTimeWithTimeZone::parse_from_rfc3339(&text).expect("a valid time")
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "the columns are optional")]
 fn text(what: &str) -> Option<String> {
     Some(format!("{what} \"quoted\" it's 😀\n\\"))
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "the columns are optional")]
 fn payload() -> Option<Json> {
     Some(json!({"a": [1, 2.5, null, true], "emoji": "😀", "nested": {"quote": "\"'"}}))
 }

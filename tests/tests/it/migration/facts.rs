@@ -47,22 +47,20 @@ const SQLITE_OBJECTS: &str = "select tbl_name, sql from sqlite_master where sql 
 
 /// Everything that the schema of a database holds.
 pub(super) async fn facts(db: &TestDb) -> anyhow::Result<String> {
-    Ok(match db.backend() {
-        DbBackend::Sqlite => sqlite_facts(db.sql(SQLITE_OBJECTS).await?),
-        _ => {
-            let all = [
-                POSTGRES_COLUMNS,
-                POSTGRES_CONSTRAINTS,
-                POSTGRES_INDEXES,
-                POSTGRES_OTHERS,
-            ];
-            // On one connection: a login takes longer than the queries.
-            let mut rows = db.sql(&all.join(";")).await?;
-            // Stable, so the order within a table stays.
-            rows.sort_by(|one, other| one[0].cmp(&other[0]));
-            by_table(rows)
-        }
-    })
+    if db.backend() == DbBackend::Sqlite {
+        return Ok(sqlite_facts(db.sql(SQLITE_OBJECTS).await?));
+    }
+    let all = [
+        POSTGRES_COLUMNS,
+        POSTGRES_CONSTRAINTS,
+        POSTGRES_INDEXES,
+        POSTGRES_OTHERS,
+    ];
+    // On one connection: a login takes longer than the queries.
+    let mut rows = db.sql(&all.join(";")).await?;
+    // Stable, so the order within a table stays.
+    rows.sort_by(|one, other| one[0].cmp(&other[0]));
+    Ok(by_table(rows))
 }
 
 /// One column or table constraint a line.

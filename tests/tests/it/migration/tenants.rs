@@ -70,7 +70,7 @@ impl Tenants {
                     quoted(schema)
                 ))
                 .await?;
-            all.push_str(&format!("{table} {} ", hash.unwrap_or_default()));
+            all.extend([table.as_str(), " ", hash.unwrap_or_default().as_str(), " "]);
         }
         Ok(all)
     }
