@@ -1,0 +1,3 @@
+//! The program `schema-audit`.
+
+fn main() {}
