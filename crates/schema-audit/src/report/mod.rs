@@ -1,0 +1,18 @@
+//! What an audit says, and the formats that it is said in.
+//!
+//! A [`Report`] is a value; each format is a module with a `write` function
+//! that takes it and anything that can be written to. Equal reports give equal
+//! bytes: nothing here asks a clock, an environment or a database.
+//!
+//! Names, defaults and conditions come from a database and may hold anything.
+//! Every format escapes them for the place where they go.
+
+mod item;
+mod json_schema;
+mod model;
+
+pub use item::Item;
+pub use json_schema::{JSON_SCHEMA, json_schema};
+pub use model::{
+    Block, CheckLine, Counts, FORMAT_VERSION, NotCompared, Proof, Report, Section, Status,
+};
