@@ -7,9 +7,20 @@
 //! Names, defaults and conditions come from a database and may hold anything.
 //! Every format escapes them for the place where they go.
 
+mod blocks;
+pub mod er;
+mod escape;
+pub mod github;
+mod groups;
 mod item;
+pub mod json;
 mod json_schema;
+pub mod junit;
+pub mod markdown;
 mod model;
+pub mod sarif;
+pub mod text;
+mod words;
 
 pub use item::Item;
 pub use json_schema::{JSON_SCHEMA, json_schema};
