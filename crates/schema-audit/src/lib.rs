@@ -7,6 +7,8 @@
 
 pub mod compare;
 pub mod inspect;
+#[cfg(feature = "cli")]
+pub mod program;
 pub mod repair;
 pub mod report;
 pub mod schema;

@@ -1,6 +1,6 @@
 //! The report as a value, and its shape as JSON.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, collections::BTreeSet};
 
 use schemars::{JsonSchema, Schema as JsonSchemaValue, SchemaGenerator};
 use serde::{Serialize, Serializer};
@@ -9,7 +9,7 @@ use super::Item;
 use crate::{
     compare::{Finding, Severity},
     repair::Plan,
-    schema::Unmodelled,
+    schema::{ObjectName, Schema, Unmodelled},
 };
 
 /// The version of the report's JSON. It grows when a key goes or changes its
@@ -166,6 +166,23 @@ impl Report {
         }
     }
 
+    /// Adds what was held against each other: the objects of both schemas, what
+    /// is in them and not compared, and the differences.
+    pub fn add_comparison(&mut self, expected: &Schema, actual: &Schema, findings: &[Finding]) {
+        let known = actual.name.as_ref().or(expected.name.as_ref());
+        let names: BTreeSet<String> = objects(expected)
+            .chain(objects(actual))
+            .map(|name| match (&name.schema, known) {
+                (None, Some(schema)) => format!("{schema}.{}", name.name),
+                _ => name.to_string(),
+            })
+            .collect();
+        self.compared.extend(names);
+        self.unmodelled.expected.extend_from_slice(&expected.unmodelled);
+        self.unmodelled.actual.extend_from_slice(&actual.unmodelled);
+        self.add_findings(findings);
+    }
+
     /// Adds differences of schemas, in their order.
     pub fn add_findings(&mut self, findings: &[Finding]) {
         self.items.extend(findings.iter().map(Item::from));
@@ -205,6 +222,15 @@ impl Report {
             Status::Findings => 1,
         }
     }
+}
+
+/// The names of everything in a schema that is compared.
+fn objects(schema: &Schema) -> impl Iterator<Item = &ObjectName> {
+    let tables = schema.tables.iter().map(|table| &table.name);
+    let enums = schema.enums.iter().map(|item| &item.name);
+    let domains = schema.domains.iter().map(|domain| &domain.name);
+    let sequences = schema.sequences.iter().map(|sequence| &sequence.name);
+    tables.chain(enums).chain(domains).chain(sequences)
 }
 
 /// The report as JSON has it: with what follows from it.
