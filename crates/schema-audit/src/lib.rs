@@ -12,3 +12,4 @@ pub mod program;
 pub mod repair;
 pub mod report;
 pub mod schema;
+pub mod scratch;
