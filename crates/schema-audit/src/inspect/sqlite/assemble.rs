@@ -58,9 +58,11 @@ fn table_or_other(catalog: &Catalog, object: &Object, schema: &mut Schema) {
         Some("virtual") => schema
             .unmodelled
             .push(unmodelled("virtual table", object, false)),
-        _ if columns.is_empty() => schema
-            .unmodelled
-            .push(unmodelled("virtual table", object, false)),
+        _ if columns.is_empty() => {
+            schema
+                .unmodelled
+                .push(unmodelled("virtual table", object, false))
+        }
         _ => TableReader::new(catalog, object, row, columns).read(schema),
     }
 }
@@ -166,9 +168,8 @@ impl<'a> TableReader<'a> {
             name: row.name.clone(),
             data_type: expression::spaced_type(&row.data_type),
             nullable: !row.not_null && !self.is_rowid_alias(row),
-            default: default.map(|text| {
-                definition::default(text).unwrap_or_else(|_| text.trim().to_owned())
-            }),
+            default: default
+                .map(|text| definition::default(text).unwrap_or_else(|_| text.trim().to_owned())),
             generated,
             identity: None,
             collation: text.and_then(|text| text.collation.clone()),
@@ -188,10 +189,7 @@ impl<'a> TableReader<'a> {
             return None;
         }
         columns.sort_by_key(|column| column.key_position);
-        let index: Vec<&IndexRow> = self
-            .index_rows()
-            .filter(|row| row.origin == "pk")
-            .collect();
+        let index: Vec<&IndexRow> = self.index_rows().filter(|row| row.origin == "pk").collect();
         let text_key = text.primary_key.as_ref();
         Some(Key {
             name: text_key.and_then(|key| key.name.clone()),
@@ -384,7 +382,11 @@ fn foreign_key(rows: &[&ForeignKeyRow], text: Option<&ForeignKeyText>) -> Foreig
     let columns: Vec<String> = rows.iter().map(|row| row.from.clone()).collect();
     let text = text.filter(|text| {
         text.columns.len() == columns.len()
-            && text.columns.iter().zip(&columns).all(|(a, b)| ident::same(a, b))
+            && text
+                .columns
+                .iter()
+                .zip(&columns)
+                .all(|(a, b)| ident::same(a, b))
     });
     ForeignKey {
         name: text.and_then(|text| text.name.clone()),

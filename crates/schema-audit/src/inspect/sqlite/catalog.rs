@@ -3,6 +3,8 @@
 
 use sea_orm::{ConnectionTrait, DbErr, QueryResult, Statement};
 
+use crate::inspect::InspectError;
+
 /// A row of `sqlite_schema`.
 #[derive(Debug)]
 pub(super) struct Object {
@@ -81,7 +83,7 @@ const WITH_PAGES: &str = "WHERE m.type = 'table' AND m.rootpage > 0";
 
 impl Catalog {
     /// Reads all of it. To be of one moment, it needs a transaction around it.
-    pub(super) async fn read(db: &impl ConnectionTrait) -> Result<Self, DbErr> {
+    pub(super) async fn read(db: &impl ConnectionTrait) -> Result<Self, InspectError> {
         let objects = rows(
             db,
             "SELECT type, name, tbl_name, sql FROM main.sqlite_schema ORDER BY rowid",
@@ -94,7 +96,8 @@ impl Catalog {
                 })
             },
         )
-        .await?;
+        .await
+        .map_err(InspectError::query("the list of objects"))?;
         let tables = rows(
             db,
             "SELECT name, type, wr, strict FROM pragma_table_list WHERE schema = 'main'",
@@ -107,13 +110,16 @@ impl Catalog {
                 })
             },
         )
-        .await?;
+        .await
+        .map_err(InspectError::query("the list of tables"))?;
         Ok(Self {
             objects,
             tables,
-            columns: columns(db).await?,
-            indexes: indexes(db).await?,
-            foreign_keys: foreign_keys(db).await?,
+            columns: columns(db).await.map_err(InspectError::query("columns"))?,
+            indexes: indexes(db).await.map_err(InspectError::query("indexes"))?,
+            foreign_keys: foreign_keys(db)
+                .await
+                .map_err(InspectError::query("foreign keys"))?,
         })
     }
 }
@@ -127,7 +133,9 @@ async fn columns(db: &impl ConnectionTrait) -> Result<Vec<ColumnRow>, DbErr> {
         Ok(ColumnRow {
             table: row.try_get_by_index(0)?,
             name: row.try_get_by_index(1)?,
-            data_type: row.try_get_by_index::<Option<String>>(2)?.unwrap_or_default(),
+            data_type: row
+                .try_get_by_index::<Option<String>>(2)?
+                .unwrap_or_default(),
             not_null: flag(row, 3)?,
             default: row.try_get_by_index(4)?,
             key_position: row.try_get_by_index(5)?,
@@ -154,7 +162,9 @@ async fn indexes(db: &impl ConnectionTrait) -> Result<Vec<IndexRow>, DbErr> {
             is_rowid: row.try_get_by_index::<i64>(5)? == -1,
             column: row.try_get_by_index(6)?,
             descending: flag(row, 7)?,
-            collation: row.try_get_by_index::<Option<String>>(8)?.unwrap_or_default(),
+            collation: row
+                .try_get_by_index::<Option<String>>(8)?
+                .unwrap_or_default(),
         })
     })
     .await
@@ -186,7 +196,11 @@ async fn rows<T>(
     read: impl Fn(&QueryResult) -> Result<T, DbErr>,
 ) -> Result<Vec<T>, DbErr> {
     let statement = Statement::from_string(db.get_database_backend(), sql);
-    db.query_all_raw(statement).await?.iter().map(read).collect()
+    db.query_all_raw(statement)
+        .await?
+        .iter()
+        .map(read)
+        .collect()
 }
 
 fn flag(row: &QueryResult, index: usize) -> Result<bool, DbErr> {

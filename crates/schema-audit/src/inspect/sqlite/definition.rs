@@ -188,7 +188,11 @@ fn single_value<'a, 'bump>(statement: &'a Stmt<'bump>) -> Option<&'a Expr<'bump>
 }
 
 impl TableText {
-    fn column(&mut self, column: &ColumnDefinition<'_>, names: Names<'_>) -> Result<(), Unreadable> {
+    fn column(
+        &mut self,
+        column: &ColumnDefinition<'_>,
+        names: Names<'_>,
+    ) -> Result<(), Unreadable> {
         let name = ident::unquote(column.col_name.0);
         let mut text = ColumnText {
             name: name.clone(),

@@ -280,7 +280,10 @@ impl Writer<'_> {
             None if ident::same(raw, "true") || ident::same(raw, "false") => {
                 raw.to_ascii_uppercase()
             }
-            None if ["rowid", "oid", "_rowid_"].iter().any(|id| ident::same(id, raw)) => {
+            None if ["rowid", "oid", "_rowid_"]
+                .iter()
+                .any(|id| ident::same(id, raw)) =>
+            {
                 raw.to_ascii_lowercase()
             }
             None => ident::display(&name),

@@ -12,11 +12,12 @@ pub(crate) mod ident;
 #[cfg(test)]
 mod tests;
 
-use sea_orm::{ConnectionTrait, DbErr};
+use sea_orm::ConnectionTrait;
 
+use super::InspectError;
 use crate::schema::Schema;
 
 /// Reads `main`. The caller has begun a transaction.
-pub(super) async fn read(db: &impl ConnectionTrait) -> Result<Schema, DbErr> {
+pub(super) async fn read(db: &impl ConnectionTrait) -> Result<Schema, InspectError> {
     Ok(assemble::schema(&catalog::Catalog::read(db).await?))
 }

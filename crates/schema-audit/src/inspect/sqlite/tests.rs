@@ -53,7 +53,10 @@ async fn spelling_of_an_expression_is_no_difference() {
         ("x not between 1 and 2", "x NOT BETWEEN 1 AND 2"),
         ("b like 'a%' escape '\\'", "b LIKE 'a%' ESCAPE '\\'"),
         ("b not glob '*A*'", "b NOT GLOB '*A*'"),
-        ("cast(b as varchar (10)) = x'0a'", "CAST(b AS VARCHAR(10)) = X'0a'"),
+        (
+            "cast(b as varchar (10)) = x'0a'",
+            "CAST(b AS VARCHAR(10)) = X'0a'",
+        ),
         (
             "case x when 1 then 'a' else NULL end",
             "CASE x WHEN 1 THEN 'a' ELSE NULL END",
