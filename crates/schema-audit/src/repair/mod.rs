@@ -4,14 +4,19 @@
 //! One law: a finding is either mended by statements of the plan or refused by
 //! name with a reason; nothing is passed over in silence.
 
+mod apply;
 mod plan;
 pub(crate) mod postgres;
+mod print;
+mod prove;
 pub(crate) mod sqlite;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-pub use postgres::{Dependent, dependents};
+pub use apply::{ApplyError, ApplyOptions, apply};
 pub use plan::{Hazard, Plan, Refusal, Statement, label};
+pub use postgres::{Dependent, dependents};
+pub use prove::{Failed, Proof, ProveError, prove, prove_on};
 
 use crate::{
     compare::Finding,
