@@ -6,6 +6,7 @@
 //! database, [`compare`](mod@compare) finds the differences, [`report`] says them.
 
 pub mod compare;
+pub mod history;
 pub mod inspect;
 #[cfg(feature = "cli")]
 pub mod program;
