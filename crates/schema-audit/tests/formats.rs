@@ -526,7 +526,7 @@ fn drawn() -> Schema {
         comment: None,
         inherited: false,
         only: false,
-        definition: None,
+        definition: String::new(),
     }];
     runs.foreign_keys = vec![
         foreign_key(Some("runs_\"job\""), "job_id", ObjectName::local("jobs")),
@@ -541,4 +541,28 @@ fn drawn() -> Schema {
 #[test]
 fn the_json_schema_is_given_out() {
     assert_eq!(report::json_schema().unwrap(), JSON_SCHEMA);
+}
+
+#[test]
+fn the_readme_lists_every_code() {
+    use std::fmt::Write as _;
+
+    let mut table =
+        "| code | category | severity | meaning |\n| --- | --- | --- | --- |\n".to_owned();
+    for code in Code::ALL {
+        let item = Item::from(&finding(*code, "x", None, None));
+        let severity = serde_json::to_value(item.severity).unwrap();
+        writeln!(
+            table,
+            "| `{code}` | {} | {} | {} |",
+            item.category,
+            severity.as_str().unwrap(),
+            item.summary,
+        )
+        .unwrap();
+    }
+    let readme = include_str!("../README.md");
+    let (_, rest) = readme.split_once("<!-- codes: generated -->\n").unwrap();
+    let (listed, _) = rest.split_once("<!-- codes: end -->").unwrap();
+    assert_eq!(listed, table);
 }

@@ -79,9 +79,10 @@ async fn run_diff(arguments: Diff) -> Result<Outcome, ProgramError> {
     let findings = compare(&expected, &actual);
     report.add_comparison(&expected, &actual, &findings);
     if arguments.repair {
-        let options = Options {
-            destructive: destructive(&arguments.destructive),
-        };
+        let mut options = Options::default();
+        if !arguments.destructive.is_empty() {
+            options.destructive = destructive(&arguments.destructive);
+        }
         report.repair = Some(repair(&expected, &actual, &findings, &options));
     }
     let mut text = Vec::new();
@@ -130,9 +131,7 @@ fn is_inside(path: &Path) -> bool {
 }
 
 fn destructive(labels: &[String]) -> Destructive {
-    if labels.is_empty() {
-        Destructive::Never
-    } else if labels.iter().any(|label| label == "all") {
+    if labels.iter().any(|label| label == "all") {
         Destructive::All
     } else {
         Destructive::Named(labels.iter().cloned().collect())
