@@ -12,3 +12,12 @@ pub(crate) fn plan(
 ) -> Plan {
     Plan::default()
 }
+
+/// Runs a plan on SQLite.
+#[expect(clippy::unused_async, reason = "its place is held until it is written")]
+pub(crate) async fn apply(
+    _db: &sea_orm::DatabaseConnection,
+    _plan: &super::Plan,
+) -> Result<(), super::ApplyError> {
+    Err(super::ApplyError::Unsupported)
+}
