@@ -4,7 +4,7 @@
 
 mod error;
 mod postgres;
-mod sqlite;
+pub(crate) mod sqlite;
 
 pub use error::InspectError;
 use sea_orm::{
