@@ -82,14 +82,16 @@ fn counter(column: &str) -> String {
     format!("CASE WHEN t.{column} > 0 THEN CAST(t.{column} AS bigint) ELSE 0 END")
 }
 
-/// A number inside a document; NULL where there is none. `path` has commas
-/// between its keys. Nested, because only CASE decides what is evaluated.
+/// A number inside a document; NULL where there is none that could be a count.
+/// `path` has commas between its keys. Nested, because only CASE decides what is evaluated.
 fn number(shape: &Shape, column: &str, path: &str) -> String {
     if shape.is_sqlite() {
         let path = path.replace(',', ".");
         return format!(
-            "CASE WHEN json_valid({column}) THEN CASE json_type({column}, '$.{path}') \
-             WHEN 'integer' THEN json_extract({column}, '$.{path}') END END"
+            "CASE WHEN json_valid({column}) THEN CASE WHEN \
+             json_type({column}, '$.{path}') = 'integer' \
+             AND json_extract({column}, '$.{path}') BETWEEN 0 AND 999999999999999 \
+             THEN json_extract({column}, '$.{path}') END END"
         );
     }
     let value = format!("CAST({column} #> '{{{path}}}' AS text)");
