@@ -9,3 +9,4 @@ pub mod compare;
 pub mod inspect;
 pub mod repair;
 pub mod schema;
+pub mod scratch;

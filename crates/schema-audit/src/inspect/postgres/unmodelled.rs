@@ -1,0 +1,374 @@
+//! What is there and not compared.
+
+use sea_orm::{ConnectionTrait, FromQueryResult};
+
+use super::{InspectError, reader::Reader};
+use crate::schema::Unmodelled;
+
+/// Relations that are no tables. Each part of the list selects schema and name,
+/// then schema and name of the table that it belongs to.
+const RELATIONS: &[(&str, &str)] = &[
+    ("view", "v"),
+    ("materialized view", "m"),
+    ("foreign table", "f"),
+    ("composite type", "c"),
+];
+
+/// Things of a schema: kind, catalog, alias of its schema's number and its name,
+/// and what else must hold.
+const STANDALONE: &[(&str, &str, &str, &str, &str)] = &[
+    ("collation", "pg_collation", "collnamespace", "collname", ""),
+    ("conversion", "pg_conversion", "connamespace", "conname", ""),
+    ("operator", "pg_operator", "oprnamespace", "oprname", ""),
+    (
+        "operator class",
+        "pg_opclass",
+        "opcnamespace",
+        "opcname",
+        "",
+    ),
+    (
+        "operator family",
+        "pg_opfamily",
+        "opfnamespace",
+        "opfname",
+        "",
+    ),
+    (
+        "range type",
+        "pg_type",
+        "typnamespace",
+        "typname",
+        "o.typtype = 'r'",
+    ),
+    (
+        "base type",
+        "pg_type",
+        "typnamespace",
+        "typname",
+        "(o.typtype = 'p' or o.typtype = 'b' and not exists \
+         (select from pg_type b where b.typarray = o.oid))",
+    ),
+    (
+        "statistics",
+        "pg_statistic_ext",
+        "stxnamespace",
+        "stxname",
+        "",
+    ),
+    (
+        "text search configuration",
+        "pg_ts_config",
+        "cfgnamespace",
+        "cfgname",
+        "",
+    ),
+    (
+        "text search dictionary",
+        "pg_ts_dict",
+        "dictnamespace",
+        "dictname",
+        "",
+    ),
+    (
+        "text search parser",
+        "pg_ts_parser",
+        "prsnamespace",
+        "prsname",
+        "",
+    ),
+    (
+        "text search template",
+        "pg_ts_template",
+        "tmplnamespace",
+        "tmplname",
+        "",
+    ),
+];
+
+/// Functions of all kinds; two may share a name.
+const ROUTINES: &[(&str, &str)] = &[
+    ("function", "p.prokind in ('f', 'w')"),
+    ("procedure", "p.prokind = 'p'"),
+    ("aggregate", "p.prokind = 'a'"),
+];
+
+/// Things of a table: kind, catalog, alias of the table's number and its name,
+/// and what else must hold.
+const OF_TABLES: &[(&str, &str, &str, &str, &str)] = &[
+    (
+        "trigger",
+        "pg_trigger",
+        "tgrelid",
+        "tgname",
+        "not o.tgisinternal",
+    ),
+    (
+        "rule",
+        "pg_rewrite",
+        "ev_class",
+        "rulename",
+        "o.rulename <> '_RETURN'",
+    ),
+    ("policy", "pg_policy", "polrelid", "polname", ""),
+];
+
+/// Properties of relations: kind and condition.
+const PROPERTIES: &[(&str, &str)] = &[
+    ("row security", "c.relrowsecurity"),
+    ("forced row security", "c.relforcerowsecurity"),
+    ("privileges", "c.relacl is not null"),
+    ("typed table", "c.reloftype <> 0"),
+    ("tablespace", "c.reltablespace <> 0"),
+    (
+        "replica identity",
+        "c.relkind in ('r', 'p') and c.relreplident <> 'd'",
+    ),
+    (
+        "table access method",
+        "c.relkind = 'r' and exists (select from pg_am m \
+         where m.oid = c.relam and m.amname <> 'heap')",
+    ),
+    (
+        "unlogged sequence",
+        "c.relkind = 'S' and c.relpersistence = 'u'",
+    ),
+];
+
+/// Things of the whole database, which belong to no schema: kind, catalog, name,
+/// and what must hold.
+const OF_DATABASE: &[(&str, &str, &str, &str)] = &[
+    ("access method", "pg_am", "o.amname", MADE_LATER),
+    ("event trigger", "pg_event_trigger", "o.evtname", MADE_LATER),
+    (
+        "foreign data wrapper",
+        "pg_foreign_data_wrapper",
+        "o.fdwname",
+        MADE_LATER,
+    ),
+    (
+        "foreign server",
+        "pg_foreign_server",
+        "o.srvname",
+        MADE_LATER,
+    ),
+    ("language", "pg_language", "o.lanname", MADE_LATER),
+    ("publication", "pg_publication", "o.pubname", MADE_LATER),
+    (
+        "cast",
+        "pg_cast",
+        "format_type(o.castsource, null) || ' AS ' || format_type(o.casttarget, null)",
+        MADE_LATER,
+    ),
+    (
+        "transform",
+        "pg_transform",
+        "format_type(o.trftype, null)",
+        MADE_LATER,
+    ),
+    (
+        "default privileges",
+        "pg_default_acl",
+        "pg_get_userbyid(o.defaclrole) || ' ' || o.defaclobjtype::text",
+        "o.defaclnamespace = 0",
+    ),
+];
+
+/// Objects below this number were made with the database cluster.
+const MADE_LATER: &str = "o.oid >= 16384";
+
+/// Only some columns of the catalog may be read by everyone, and on older servers
+/// `oid` is not among them.
+const SUBSCRIPTIONS: &str = "select null, o.subname, null, null from pg_subscription o \
+    where $1::text is null and o.subdbid = \
+    (select d.oid from pg_database d where d.datname = current_database())";
+
+#[derive(Debug, FromQueryResult)]
+struct UnmodelledRow {
+    kind: String,
+    schema: Option<String>,
+    name: String,
+    table_schema: Option<String>,
+    table_name: Option<String>,
+}
+
+/// Everything that is not compared, in one statement.
+pub(super) async fn read(
+    reader: &Reader<'_, impl ConnectionTrait>,
+) -> Result<Vec<Unmodelled>, InspectError> {
+    let rows = reader
+        .rows::<UnmodelledRow>("views, functions and other objects", &sql())
+        .await?;
+    let list = rows.into_iter().map(|row| {
+        let object = |schema: Option<String>, name: String| match schema {
+            Some(schema) => reader.object(schema, name).to_string(),
+            None => name,
+        };
+        Unmodelled {
+            name: object(row.schema, row.name),
+            table: row.table_name.map(|name| object(row.table_schema, name)),
+            kind: row.kind,
+            definition: None,
+        }
+    });
+    Ok(list.collect())
+}
+
+fn sql() -> String {
+    let parts = relations()
+        .chain(standalone())
+        .chain(routines())
+        .chain(of_tables())
+        .chain(properties())
+        .chain(others())
+        .chain(of_database());
+    let parts: Vec<_> = parts
+        .map(|(kind, query)| {
+            format!(
+                "select '{kind}' as kind, q.schema::text, q.name::text, \
+                 q.table_schema::text, q.table_name::text \
+                 from ({query}) as q (schema, name, table_schema, table_name)"
+            )
+        })
+        .collect();
+    format!(
+        ", member as materialized (select classid, objid from pg_depend where deptype = 'e') {}",
+        parts.join(" union all ")
+    )
+}
+
+type Part = (&'static str, String);
+
+/// A condition: the object is not a member of an extension.
+fn own(catalog: &str, oid: &str) -> String {
+    format!(
+        "not exists (select from member e where e.classid = '{catalog}'::regclass \
+         and e.objid = {oid})"
+    )
+}
+
+fn and(condition: &str) -> String {
+    if condition.is_empty() {
+        String::new()
+    } else {
+        format!(" and {condition}")
+    }
+}
+
+fn relations() -> impl Iterator<Item = Part> {
+    let own = own("pg_class", "c.oid");
+    RELATIONS.iter().map(move |(kind, letter)| {
+        let query = format!(
+            "select n.nspname, c.relname, null, null from pg_class c \
+             join ns n on n.oid = c.relnamespace where c.relkind = '{letter}' and {own}"
+        );
+        (*kind, query)
+    })
+}
+
+fn standalone() -> impl Iterator<Item = Part> {
+    STANDALONE
+        .iter()
+        .map(|(kind, catalog, schema, name, condition)| {
+            let query = format!(
+                "select n.nspname, o.{name}, null, null from {catalog} o \
+             join ns n on n.oid = o.{schema} where {}{}",
+                own(catalog, "o.oid"),
+                and(condition)
+            );
+            (*kind, query)
+        })
+}
+
+fn routines() -> impl Iterator<Item = Part> {
+    let own = own("pg_proc", "p.oid");
+    ROUTINES.iter().map(move |(kind, condition)| {
+        let query = format!(
+            "select n.nspname, p.proname || '(' || oidvectortypes(p.proargtypes) || ')', null, null \
+             from pg_proc p join ns n on n.oid = p.pronamespace where {condition} and {own}"
+        );
+        (*kind, query)
+    })
+}
+
+fn of_tables() -> impl Iterator<Item = Part> {
+    OF_TABLES
+        .iter()
+        .map(|(kind, catalog, table, name, condition)| {
+            let query = format!(
+                "select n.nspname, o.{name}, n.nspname, c.relname from {catalog} o \
+             join pg_class c on c.oid = o.{table} join ns n on n.oid = c.relnamespace \
+             where {} and {}{}",
+                own(catalog, "o.oid"),
+                own("pg_class", "c.oid"),
+                and(condition)
+            );
+            (*kind, query)
+        })
+}
+
+fn properties() -> impl Iterator<Item = Part> {
+    let own = own("pg_class", "c.oid");
+    PROPERTIES.iter().map(move |(kind, condition)| {
+        let query = format!(
+            "select n.nspname, c.relname, n.nspname, c.relname from pg_class c \
+             join ns n on n.oid = c.relnamespace where {condition} and {own}"
+        );
+        (*kind, query)
+    })
+}
+
+fn others() -> impl Iterator<Item = Part> {
+    let of_table = "select n.nspname, a.attname, n.nspname, c.relname from pg_attribute a \
+        join pg_class c on c.oid = a.attrelid join ns n on n.oid = c.relnamespace \
+        join pg_type t on t.oid = a.atttypid \
+        where c.relkind in ('r', 'p') and a.attnum > 0 and not a.attisdropped";
+    let not_member = own("pg_class", "c.oid");
+    [
+        (
+            "column storage",
+            format!(
+                "{of_table} and {not_member} and (a.attstorage <> t.typstorage \
+                 or a.attstattarget >= 0 or a.attoptions is not null)"
+            ),
+        ),
+        (
+            "column privileges",
+            format!("{of_table} and {not_member} and a.attacl is not null"),
+        ),
+        (
+            "index of a materialized view",
+            format!(
+                "select n.nspname, x.relname, n.nspname, c.relname from pg_index i \
+                 join pg_class x on x.oid = i.indexrelid join pg_class c on c.oid = i.indrelid \
+                 join ns n on n.oid = c.relnamespace where c.relkind = 'm' and {not_member}"
+            ),
+        ),
+        (
+            "extension",
+            "select n.nspname, x.extname, null, null from pg_extension x \
+             join pg_namespace n on n.oid = x.extnamespace where x.extname <> 'plpgsql' \
+             and ($1::text is null or n.nspname = $1::text)"
+                .to_owned(),
+        ),
+        ("subscription", SUBSCRIPTIONS.to_owned()),
+        (
+            "default privileges",
+            "select n.nspname, pg_get_userbyid(o.defaclrole) || ' ' || o.defaclobjtype::text, \
+             null, null from pg_default_acl o join ns n on n.oid = o.defaclnamespace"
+                .to_owned(),
+        ),
+    ]
+    .into_iter()
+}
+
+fn of_database() -> impl Iterator<Item = Part> {
+    OF_DATABASE.iter().map(|(kind, catalog, name, condition)| {
+        let own = own(catalog, "o.oid");
+        let query = format!(
+            "select null, {name}, null, null from {catalog} o \
+             where $1::text is null and {condition} and {own}"
+        );
+        (*kind, query)
+    })
+}
