@@ -6,6 +6,7 @@
 //! database, [`compare`](mod@compare) finds the differences.
 
 pub mod compare;
+pub mod entities;
 pub mod inspect;
 pub mod repair;
 pub mod schema;
