@@ -209,3 +209,6 @@ fn group_length(text: &str) -> usize {
     }
     position
 }
+
+#[cfg(test)]
+mod tests;

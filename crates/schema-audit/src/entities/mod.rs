@@ -194,3 +194,6 @@ fn schemas_of(schema: &Schema) -> Vec<String> {
     names.dedup();
     names
 }
+
+#[cfg(test)]
+mod tests;

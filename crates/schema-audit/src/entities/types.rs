@@ -238,3 +238,6 @@ impl Family {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
