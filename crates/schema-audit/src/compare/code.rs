@@ -155,7 +155,6 @@ codes! {
     IndexUnexpected = "index-unexpected", Index, Warning, "An index is there and should not be";
     IndexChanged = "index-changed", Index, Error, "An index has another definition";
     IndexInvalid = "index-invalid", Index, Error, "An index was left half built and is not used";
-    ConstraintNotValid = "constraint-not-valid", Check, Warning, "A constraint was never checked on the rows from before it";
     EnumMissing = "enum-missing", Enum, Error, "An enumerated type is not there";
     EnumUnexpected = "enum-unexpected", Enum, Warning, "An enumerated type is there and should not be";
     EnumChanged = "enum-changed", Enum, Error, "An enumerated type has another definition";

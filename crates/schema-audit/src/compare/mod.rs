@@ -1,16 +1,146 @@
 //! Two schemas held against each other. Pure: no database is asked.
+//!
+//! Objects are matched by name. Constraints and indexes are matched by
+//! definition first, then by name, so that a constraint without a name, or with
+//! a generated one, is still recognised; another name alone is information.
+//! What a source cannot say ([`Source::Entities`]) is not compared unless it
+//! says it.
 
 mod code;
+mod columns;
+mod comments;
+mod constraints;
+mod default;
+mod describe;
 mod finding;
+mod indexes;
+mod matching;
+mod standalone;
+mod tables;
+#[cfg(test)]
+mod tests;
+mod types;
 
 pub use code::{Category, Code};
 pub use finding::{Finding, Severity, Side};
 
-use crate::schema::Schema;
+use crate::schema::{ObjectName, ObjectPath, Schema, Source};
 
-/// The differences between what should be there and what is there, in a fixed
-/// order. Neither the order of the lists nor the schema's name matters.
+/// The differences between what should be there and what is there, ordered by
+/// object, then by code. The same two schemas give the same findings, byte for
+/// byte; the order of their lists does not matter.
 #[must_use]
-pub fn compare(_expected: &Schema, _actual: &Schema) -> Vec<Finding> {
-    Vec::new()
+pub fn compare(expected: &Schema, actual: &Schema) -> Vec<Finding> {
+    let mut comparison = Comparison {
+        expected,
+        actual,
+        findings: Vec::new(),
+    };
+    comparison.schemas();
+    comparison.tables();
+    comparison.enums();
+    comparison.domains();
+    comparison.sequences();
+    let mut findings = comparison.findings;
+    findings.sort_by(|a, b| {
+        (&a.object, a.code, &a.expected, &a.actual).cmp(&(
+            &b.object,
+            b.code,
+            &b.expected,
+            &b.actual,
+        ))
+    });
+    findings
+}
+
+/// A comparison while it runs.
+struct Comparison<'a> {
+    expected: &'a Schema,
+    actual: &'a Schema,
+    findings: Vec<Finding>,
+}
+
+impl<'a> Comparison<'a> {
+    /// Whether one of the sides is entities, which leave much unsaid.
+    fn with_entities(&self) -> bool {
+        self.expected.source == Source::Entities || self.actual.source == Source::Entities
+    }
+
+    /// Whether two optional things have to be compared: always between catalogs;
+    /// against entities only if the entity's side says something.
+    fn says(&self, expected_says: bool, actual_says: bool) -> bool {
+        (self.expected.source != Source::Entities || expected_says)
+            && (self.actual.source != Source::Entities || actual_says)
+    }
+
+    fn path(&self, name: &ObjectName, member: Option<&str>) -> ObjectPath {
+        let schema = name
+            .schema
+            .as_ref()
+            .or(self.actual.name.as_ref())
+            .or(self.expected.name.as_ref());
+        ObjectPath {
+            schema: schema.cloned(),
+            object: name.name.clone(),
+            member: member.map(str::to_owned),
+        }
+    }
+
+    fn add(
+        &mut self,
+        code: Code,
+        object: ObjectPath,
+        expected: Option<String>,
+        actual: Option<String>,
+    ) {
+        self.add_as(code, code.severity(), object, expected, actual);
+    }
+
+    fn add_as(
+        &mut self,
+        code: Code,
+        severity: Severity,
+        object: ObjectPath,
+        expected: Option<String>,
+        actual: Option<String>,
+    ) {
+        self.findings.push(Finding {
+            code,
+            category: code.category(),
+            severity,
+            object,
+            expected,
+            actual,
+            side: None,
+        });
+    }
+
+    fn schemas(&mut self) {
+        let (expected, actual): (&'a Schema, &'a Schema) = (self.expected, self.actual);
+        for schema in &expected.schemas {
+            if !actual.schemas.contains(schema) {
+                let path = schema_path(schema);
+                self.add(Code::SchemaMissing, path, Some("a schema".to_owned()), None);
+            }
+        }
+        for schema in &actual.schemas {
+            if !expected.schemas.contains(schema) {
+                let path = schema_path(schema);
+                self.add(
+                    Code::SchemaUnexpected,
+                    path,
+                    None,
+                    Some("a schema".to_owned()),
+                );
+            }
+        }
+    }
+}
+
+fn schema_path(schema: &str) -> ObjectPath {
+    ObjectPath {
+        schema: None,
+        object: schema.to_owned(),
+        member: None,
+    }
 }

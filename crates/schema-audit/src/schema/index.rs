@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 /// An index that was made by CREATE INDEX.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[expect(clippy::struct_excessive_bools, reason = "the catalog has as many")]
 pub struct Index {
     /// Its name, in the schema of its table.
     pub name: String,

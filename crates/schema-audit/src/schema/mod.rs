@@ -48,6 +48,10 @@ pub enum Source {
 }
 
 impl Source {
+    #[expect(
+        clippy::trivially_copy_pass_by_ref,
+        reason = "serde passes a reference"
+    )]
     const fn is_catalog(&self) -> bool {
         matches!(self, Self::Catalog)
     }

@@ -1,0 +1,136 @@
+//! Columns.
+
+use super::{Code, Comparison, Severity, default, describe, types};
+use crate::schema::{Column, Generated, Identity, ObjectPath, Table};
+
+impl<'a> Comparison<'a> {
+    pub(super) fn columns(&mut self, expected: &'a Table, actual: &'a Table) {
+        for column in &expected.columns {
+            let path = self.path(&expected.name, Some(&column.name));
+            match actual.column(&column.name) {
+                Some(found) => self.column(&path, column, found),
+                None => self.add(
+                    Code::ColumnMissing,
+                    path,
+                    Some(describe::column(column)),
+                    None,
+                ),
+            }
+        }
+        for column in &actual.columns {
+            if expected.column(&column.name).is_none() {
+                let path = self.path(&expected.name, Some(&column.name));
+                let text = describe::column(column);
+                self.add(Code::ColumnUnexpected, path, None, Some(text));
+            }
+        }
+        if !self.with_entities() {
+            self.column_order(expected, actual);
+        }
+    }
+
+    fn column_order(&mut self, expected: &Table, actual: &Table) {
+        let order = |table: &Table, other: &Table| -> Vec<String> {
+            let shared = table
+                .columns
+                .iter()
+                .filter(|c| other.column(&c.name).is_some());
+            shared.map(|column| column.name.clone()).collect()
+        };
+        let (wanted, found) = (order(expected, actual), order(actual, expected));
+        if wanted != found {
+            self.add(
+                Code::ColumnOrderChanged,
+                self.path(&expected.name, None),
+                Some(wanted.join(", ")),
+                Some(found.join(", ")),
+            );
+        }
+    }
+
+    fn column(&mut self, path: &ObjectPath, expected: &Column, actual: &Column) {
+        if !types::agree(
+            self.expected.dialect,
+            self.with_entities(),
+            &expected.data_type,
+            &actual.data_type,
+        ) {
+            self.add(
+                Code::TypeChanged,
+                path.clone(),
+                Some(expected.data_type.clone()),
+                Some(actual.data_type.clone()),
+            );
+        }
+        if self.says(expected.collation.is_some(), actual.collation.is_some())
+            && expected.collation != actual.collation
+        {
+            self.add(
+                Code::CollationChanged,
+                path.clone(),
+                expected.collation.clone(),
+                actual.collation.clone(),
+            );
+        }
+        if expected.nullable != actual.nullable {
+            let word = |nullable| Some(if nullable { "NULL" } else { "NOT NULL" }.to_owned());
+            self.add(
+                Code::NullabilityChanged,
+                path.clone(),
+                word(expected.nullable),
+                word(actual.nullable),
+            );
+        }
+        self.default(path, expected, actual);
+        self.computed(path, expected, actual);
+        self.comment(path, expected.comment.as_ref(), actual.comment.as_ref());
+    }
+
+    fn default(&mut self, path: &ObjectPath, expected: &Column, actual: &Column) {
+        let (wanted, found) = (expected.default.as_deref(), actual.default.as_deref());
+        if wanted == found || !self.says(wanted.is_some(), found.is_some()) {
+            return;
+        }
+        let same_meaning = match (wanted, found) {
+            (Some(wanted), Some(found)) => default::agree(wanted, found),
+            _ => false,
+        };
+        let severity = match (same_meaning, self.with_entities()) {
+            (true, true) => return,
+            (true, false) => Severity::Info,
+            (false, _) => Code::DefaultChanged.severity(),
+        };
+        self.add_as(
+            Code::DefaultChanged,
+            severity,
+            path.clone(),
+            wanted.map(str::to_owned),
+            found.map(str::to_owned),
+        );
+    }
+
+    fn computed(&mut self, path: &ObjectPath, expected: &Column, actual: &Column) {
+        if expected.generated != actual.generated
+            && self.says(expected.generated.is_some(), actual.generated.is_some())
+        {
+            let text = |generated: &Option<Generated>| generated.as_ref().map(describe::generated);
+            self.add(
+                Code::GeneratedChanged,
+                path.clone(),
+                text(&expected.generated),
+                text(&actual.generated),
+            );
+        }
+        if expected.identity != actual.identity
+            && self.says(expected.identity.is_some(), actual.identity.is_some())
+        {
+            let text = |identity: Option<Identity>| identity.map(describe::identity);
+            self.add(
+                Code::IdentityChanged,
+                path.clone(),
+                text(expected.identity),
+                text(actual.identity),
+            );
+        }
+    }
+}

@@ -1,0 +1,171 @@
+//! Types and sequences.
+
+use super::{Code, Comparison};
+use crate::schema::{Domain, Enum, Schema, Sequence};
+
+impl<'a> Comparison<'a> {
+    pub(super) fn enums(&mut self) {
+        let (expected, actual): (&'a Schema, &'a Schema) = (self.expected, self.actual);
+        let text = |e: &Enum| Some(format!("ENUM ({})", e.labels.join(", ")));
+        for wanted in &expected.enums {
+            let path = self.path(&wanted.name, None);
+            match actual.enums.iter().find(|found| found.name == wanted.name) {
+                None if actual.source == crate::schema::Source::Entities => {}
+                None => self.add(Code::EnumMissing, path, text(wanted), None),
+                Some(found) => {
+                    if wanted.labels != found.labels {
+                        self.add(Code::EnumChanged, path.clone(), text(wanted), text(found));
+                    }
+                    self.comment(&path, wanted.comment.as_ref(), found.comment.as_ref());
+                }
+            }
+        }
+        for found in &actual.enums {
+            if expected
+                .enums
+                .iter()
+                .all(|wanted| wanted.name != found.name)
+                && expected.source != crate::schema::Source::Entities
+            {
+                let path = self.path(&found.name, None);
+                self.add(Code::EnumUnexpected, path, None, text(found));
+            }
+        }
+    }
+
+    pub(super) fn domains(&mut self) {
+        if self.with_entities() {
+            return;
+        }
+        let (expected, actual): (&'a Schema, &'a Schema) = (self.expected, self.actual);
+        for wanted in &expected.domains {
+            let path = self.path(&wanted.name, None);
+            match actual
+                .domains
+                .iter()
+                .find(|found| found.name == wanted.name)
+            {
+                None => self.add(Code::DomainMissing, path, Some(domain(wanted)), None),
+                Some(found) => {
+                    let (a, b) = (domain(wanted), domain(found));
+                    if a != b {
+                        self.add(Code::DomainChanged, path.clone(), Some(a), Some(b));
+                    }
+                    self.comment(&path, wanted.comment.as_ref(), found.comment.as_ref());
+                }
+            }
+        }
+        for found in &actual.domains {
+            if expected
+                .domains
+                .iter()
+                .all(|wanted| wanted.name != found.name)
+            {
+                let path = self.path(&found.name, None);
+                self.add(Code::DomainUnexpected, path, None, Some(domain(found)));
+            }
+        }
+    }
+
+    pub(super) fn sequences(&mut self) {
+        if self.with_entities() {
+            return;
+        }
+        let (expected, actual): (&'a Schema, &'a Schema) = (self.expected, self.actual);
+        for wanted in &expected.sequences {
+            match counterpart(wanted, actual) {
+                Some(found) => self.sequence(wanted, found),
+                None if goes_with_its_column(wanted, actual) => {}
+                None => {
+                    let path = self.path(&wanted.name, None);
+                    self.add(Code::SequenceMissing, path, Some(sequence(wanted)), None);
+                }
+            }
+        }
+        for found in &actual.sequences {
+            if counterpart(found, expected).is_none() && !goes_with_its_column(found, expected) {
+                let path = self.path(&found.name, None);
+                self.add(Code::SequenceUnexpected, path, None, Some(sequence(found)));
+            }
+        }
+    }
+
+    fn sequence(&mut self, expected: &Sequence, actual: &Sequence) {
+        let path = self.path(&expected.name, None);
+        let (a, b) = (sequence(expected), sequence(actual));
+        if a != b {
+            self.add(Code::SequenceChanged, path.clone(), Some(a), Some(b));
+        } else if expected.name != actual.name {
+            self.add(
+                Code::NameChanged,
+                path.clone(),
+                Some(expected.name.to_string()),
+                Some(actual.name.to_string()),
+            );
+        }
+        self.comment(&path, expected.comment.as_ref(), actual.comment.as_ref());
+    }
+}
+
+/// The sequence of that name, or the identity of the same column: its name
+/// follows from the history of the table's.
+fn counterpart<'a>(sequence: &Sequence, other: &'a Schema) -> Option<&'a Sequence> {
+    let same_name = other.sequences.iter().find(|s| s.name == sequence.name);
+    same_name.or_else(|| {
+        let owner = sequence.owned_by.as_ref().filter(|owner| owner.identity)?;
+        other
+            .sequences
+            .iter()
+            .find(|s| s.owned_by.as_ref() == Some(owner))
+    })
+}
+
+/// Whether the column that the sequence belongs to is missing on the other side
+/// or is no identity there: that is reported for the column.
+fn goes_with_its_column(sequence: &Sequence, other: &Schema) -> bool {
+    let Some(owner) = &sequence.owned_by else {
+        return false;
+    };
+    let column = other
+        .table(&owner.table)
+        .and_then(|table| table.column(&owner.column));
+    owner.identity || column.is_none()
+}
+
+fn domain(domain: &Domain) -> String {
+    let mut parts = vec![domain.data_type.clone()];
+    if let Some(collation) = &domain.collation {
+        parts.push(format!("COLLATE {collation}"));
+    }
+    if let Some(default) = &domain.default {
+        parts.push(format!("DEFAULT {default}"));
+    }
+    if !domain.nullable {
+        parts.push("NOT NULL".to_owned());
+    }
+    let mut checks: Vec<String> = domain.checks.iter().map(super::describe::check).collect();
+    checks.sort();
+    for check in checks {
+        parts.push(check);
+    }
+    parts.join(" ")
+}
+
+fn sequence(sequence: &Sequence) -> String {
+    let mut parts = vec![format!(
+        "{} START {} INCREMENT {} MINVALUE {} MAXVALUE {} CACHE {}",
+        sequence.data_type,
+        sequence.start,
+        sequence.increment,
+        sequence.minimum,
+        sequence.maximum,
+        sequence.cache
+    )];
+    if sequence.cycle {
+        parts.push("CYCLE".to_owned());
+    }
+    if let Some(owner) = &sequence.owned_by {
+        parts.push(format!("OWNED BY {}.{}", owner.table, owner.column));
+    }
+    parts.join(" ")
+}
