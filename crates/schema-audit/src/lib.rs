@@ -5,6 +5,7 @@
 //! [`schema`] has the values, [`inspect`](mod@inspect) reads them from a
 //! database, [`compare`](mod@compare) finds the differences.
 
+pub mod attribution;
 pub mod compare;
 pub mod entities;
 pub mod inspect;

@@ -44,10 +44,13 @@ mod column;
 mod enums;
 mod error;
 mod extra;
+mod reconcile;
 mod table;
 pub mod types;
 
 pub use error::EntitiesError;
+pub use reconcile::in_words_of;
+pub(crate) use reconcile::{bare, loosely};
 use sea_orm::{DbBackend, EntityTrait};
 
 use crate::schema::{Dialect, Enum, ObjectName, Schema, Source, Table};

@@ -1,5 +1,5 @@
 use super::models::{device, expanded_part, gadget, only_postgres, part, rival};
-use crate::entities::{Entities, EntitiesError, from_entities};
+use crate::entities::{Entities, EntitiesError};
 use crate::schema::{
     Action, Column, Dialect, ForeignKey, Identity, ObjectName, Schema, Source, Table,
 };

@@ -1,0 +1,5 @@
+mod base;
+mod cases;
+mod drifted;
+mod models;
+mod seeds;
