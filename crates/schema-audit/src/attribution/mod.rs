@@ -185,12 +185,8 @@ fn sharing<'a>(
     all: &'a [About],
     subjects: &'a [Subject],
 ) -> impl Iterator<Item = &'a About> + use<'a> {
-    all.iter().filter(move |about| {
-        about
-            .subjects
-            .iter()
-            .any(|found| subjects.contains(found))
-    })
+    all.iter()
+        .filter(move |about| about.subjects.iter().any(|found| subjects.contains(found)))
 }
 
 fn with_side(finding: &Finding, side: Side) -> Finding {

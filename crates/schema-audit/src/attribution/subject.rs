@@ -112,9 +112,7 @@ fn inside(finding: &Finding, table: &Table, member: &str) -> Vec<What> {
         }
         Category::PrimaryKey => vec![What::PrimaryKey],
         Category::Unique => uniques(table)
-            .filter(|(name, columns)| {
-                named(name.as_ref(), &format!("({})", columns.join(", ")))
-            })
+            .filter(|(name, columns)| named(name.as_ref(), &format!("({})", columns.join(", "))))
             .map(|(_, columns)| unique(&columns))
             .collect(),
         Category::Index => table
@@ -157,7 +155,13 @@ fn unique(columns: &[String]) -> What {
 fn index(index: &Index) -> What {
     match plain_unique(index) {
         Some(key) => unique(&key.columns),
-        None => What::Index(index.keys.iter().map(|key| key.expression.clone()).collect()),
+        None => What::Index(
+            index
+                .keys
+                .iter()
+                .map(|key| key.expression.clone())
+                .collect(),
+        ),
     }
 }
 

@@ -29,9 +29,11 @@ pub(super) fn read(text: &str, column: &mut Column, table: &mut Table) {
             "NOT" if words.take("NULL") => column.nullable = false,
             "DEFAULT" => column.default = words.value(),
             "GENERATED" => generated(&mut words, column),
-            "REFERENCES" => table
-                .foreign_keys
-                .extend(words.next().map(|target| reference(target, &mut words, column))),
+            "REFERENCES" => table.foreign_keys.extend(
+                words
+                    .next()
+                    .map(|target| reference(target, &mut words, column)),
+            ),
             _ => {}
         }
         name = None;
@@ -40,10 +42,8 @@ pub(super) fn read(text: &str, column: &mut Column, table: &mut Table) {
 
 fn generated(words: &mut Words<'_>, column: &mut Column) {
     let always = words.take("ALWAYS");
-    if !always && !(words.take("BY") && words.take("DEFAULT")) {
-        return;
-    }
-    if !words.take("AS") {
+    let by_default = !always && words.take("BY") && words.take("DEFAULT");
+    if !(always || by_default) || !words.take("AS") {
         return;
     }
     if words.take("IDENTITY") {
@@ -111,7 +111,10 @@ fn action(words: &mut Words<'_>) -> Action {
 }
 
 fn unquoted(name: &str) -> String {
-    match name.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) {
+    match name
+        .strip_prefix('"')
+        .and_then(|rest| rest.strip_suffix('"'))
+    {
         Some(inner) => inner.replace("\"\"", "\""),
         None => name.to_owned(),
     }

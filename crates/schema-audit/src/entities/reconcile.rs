@@ -94,10 +94,9 @@ fn same_truth(dialect: Dialect, a: &str, b: &str) -> bool {
 fn is_rowid(dialect: Dialect, table: &Table, column: &Column) -> bool {
     dialect == Dialect::Sqlite
         && column.data_type.eq_ignore_ascii_case("integer")
-        && table
-            .primary_key
-            .as_ref()
-            .is_some_and(|key| matches!(key.columns.as_slice(), [only] if bare(only) == column.name))
+        && table.primary_key.as_ref().is_some_and(
+            |key| matches!(key.columns.as_slice(), [only] if bare(only) == column.name),
+        )
 }
 
 fn adopt_columns(key: &mut Key, other: &Key) {

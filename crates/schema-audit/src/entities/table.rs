@@ -1,7 +1,7 @@
 //! One entity as a table.
 
 use sea_orm::sea_query::{
-    ForeignKeyAction, ForeignKeyCreateStatement, TableName, TableRef, TableCreateStatement,
+    ForeignKeyAction, ForeignKeyCreateStatement, TableCreateStatement, TableName, TableRef,
 };
 use sea_orm::{
     ColumnTrait, EntityTrait, IdenStatic, Iterable, PrimaryKeyToColumn, PrimaryKeyTrait,

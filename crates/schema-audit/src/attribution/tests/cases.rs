@@ -43,7 +43,10 @@ fn what_is_expected_is_the_migrations_word_and_what_is_there_the_odd_ones() {
     };
     let pair = |a: &str, b: &str| (a.to_owned(), b.to_owned());
     for (side, changes) in [
-        (Side::Database, [&same as &dyn Fn(&mut Schema), &same, &rating("text")]),
+        (
+            Side::Database,
+            [&same as &dyn Fn(&mut Schema), &same, &rating("text")],
+        ),
         (Side::Entities, [&same, &rating("text"), &same]),
         (Side::Migrations, [&same, &rating("text"), &rating("text")]),
     ] {
@@ -77,7 +80,10 @@ fn an_entity_that_is_behind_is_told_although_the_database_lacks_the_table() {
         summary(&findings),
         [
             ("table-missing app.companies".to_owned(), Side::Database),
-            ("type-changed app.companies.rating".to_owned(), Side::Entities),
+            (
+                "type-changed app.companies.rating".to_owned(),
+                Side::Entities
+            ),
         ]
     );
 }
@@ -90,7 +96,10 @@ fn a_database_that_drifted_is_told_although_there_is_no_entity() {
         summary(&findings),
         [
             ("table-missing app.companies".to_owned(), Side::Entities),
-            ("type-changed app.companies.rating".to_owned(), Side::Database),
+            (
+                "type-changed app.companies.rating".to_owned(),
+                Side::Database
+            ),
         ]
     );
 }
@@ -117,7 +126,10 @@ fn two_drifts_of_one_column_have_a_side_each() {
     assert_eq!(
         summary(&findings),
         [
-            ("type-changed app.companies.rating".to_owned(), Side::Database),
+            (
+                "type-changed app.companies.rating".to_owned(),
+                Side::Database
+            ),
             (
                 "nullability-changed app.companies.rating".to_owned(),
                 Side::Entities

@@ -2,11 +2,8 @@
 //! side and no other.
 
 use super::base::{at, catalog, check, column, entities, foreign_key, index, key, of};
-use super::drifted as drift;
-use super::models::{companies, labels, people, projects, task_labels, tasks};
 use crate::attribution::attribute;
 use crate::compare::{Code, Side};
-use crate::entities::from_entities;
 use crate::schema::{Action, Deferrable, Dialect, ObjectName, Schema, Table};
 
 type Change = fn(&mut Schema, Dialect);
@@ -42,38 +39,70 @@ const SPOKEN: &[Seed] = &[
     ("a default is another", Code::DefaultChanged, |s, _| {
         at(s, "tasks", "priority").default = Some("5".to_owned());
     }),
-    ("a unique constraint is gone", Code::UniqueMissing, |s, _| {
-        of(s, "companies").uniques.clear();
-    }),
-    ("a unique constraint is more", Code::UniqueUnexpected, |s, _| {
-        of(s, "projects").uniques = vec![key("projects_title_key", &["title"])];
-    }),
-    ("a unique constraint has other columns", Code::UniqueChanged, |s, _| {
-        for column in &mut of(s, "people").uniques[0].columns {
-            if column == "email" {
-                *column = "nickname".to_owned();
+    (
+        "a unique constraint is gone",
+        Code::UniqueMissing,
+        |s, _| {
+            of(s, "companies").uniques.clear();
+        },
+    ),
+    (
+        "a unique constraint is more",
+        Code::UniqueUnexpected,
+        |s, _| {
+            of(s, "projects").uniques = vec![key("projects_title_key", &["title"])];
+        },
+    ),
+    (
+        "a unique constraint has other columns",
+        Code::UniqueChanged,
+        |s, _| {
+            for column in &mut of(s, "people").uniques[0].columns {
+                if column == "email" {
+                    *column = "nickname".to_owned();
+                }
             }
-        }
-    }),
+        },
+    ),
     ("a foreign key is gone", Code::ForeignKeyMissing, |s, _| {
         of(s, "people").foreign_keys.clear();
     }),
-    ("a foreign key is more", Code::ForeignKeyUnexpected, |s, _| {
-        let more = foreign_key("labels", "colour", "colours", Action::NoAction);
-        of(s, "labels").foreign_keys.push(more);
-    }),
-    ("a foreign key has another action", Code::ForeignKeyChanged, |s, _| {
-        of(s, "projects").foreign_keys[0].on_delete = Action::Cascade;
-    }),
-    ("a foreign key is updated along", Code::ForeignKeyChanged, |s, _| {
-        of(s, "task_labels").foreign_keys[0].on_update = Action::Cascade;
-    }),
-    ("a foreign key has another column", Code::ForeignKeyChanged, |s, _| {
-        of(s, "projects").foreign_keys[0].columns = vec!["id".to_owned()];
-    }),
-    ("a primary key has another column", Code::PrimaryKeyChanged, |s, _| {
-        of(s, "task_labels").primary_key = Some(key("task_labels_pkey", &["task_id"]));
-    }),
+    (
+        "a foreign key is more",
+        Code::ForeignKeyUnexpected,
+        |s, _| {
+            let more = foreign_key("labels", "colour", "colours", Action::NoAction);
+            of(s, "labels").foreign_keys.push(more);
+        },
+    ),
+    (
+        "a foreign key has another action",
+        Code::ForeignKeyChanged,
+        |s, _| {
+            of(s, "projects").foreign_keys[0].on_delete = Action::Cascade;
+        },
+    ),
+    (
+        "a foreign key is updated along",
+        Code::ForeignKeyChanged,
+        |s, _| {
+            of(s, "task_labels").foreign_keys[0].on_update = Action::Cascade;
+        },
+    ),
+    (
+        "a foreign key has another column",
+        Code::ForeignKeyChanged,
+        |s, _| {
+            of(s, "projects").foreign_keys[0].columns = vec!["id".to_owned()];
+        },
+    ),
+    (
+        "a primary key has another column",
+        Code::PrimaryKeyChanged,
+        |s, _| {
+            of(s, "task_labels").primary_key = Some(key("task_labels_pkey", &["task_id"]));
+        },
+    ),
     ("a primary key is gone", Code::PrimaryKeyMissing, |s, _| {
         of(s, "labels").primary_key = None;
     }),
@@ -112,20 +141,34 @@ const UNSPOKEN: &[Seed] = &[
         of(s, "people").indexes.clear();
     }),
     ("an index is more", Code::IndexUnexpected, |s, _| {
-        of(s, "projects").indexes.push(index("ix_title", &["title"]));
+        of(s, "projects")
+            .indexes
+            .push(index("ix_title", &["title"]));
     }),
-    ("an index has another condition", Code::IndexChanged, |s, _| {
-        of(s, "tasks").indexes[0].predicate = None;
-    }),
-    ("a foreign key is deferred", Code::ForeignKeyChanged, |s, _| {
-        of(s, "tasks").foreign_keys[0].deferrable = Deferrable::InitiallyDeferred;
-    }),
+    (
+        "an index has another condition",
+        Code::IndexChanged,
+        |s, _| {
+            of(s, "tasks").indexes[0].predicate = None;
+        },
+    ),
+    (
+        "a foreign key is deferred",
+        Code::ForeignKeyChanged,
+        |s, _| {
+            of(s, "tasks").foreign_keys[0].deferrable = Deferrable::InitiallyDeferred;
+        },
+    ),
     ("a collation is another", Code::CollationChanged, |s, _| {
         at(s, "people", "email").collation = Some("\"C\"".to_owned());
     }),
-    ("a constraint has another name", Code::NameChanged, |s, _| {
-        of(s, "companies").uniques[0].name = Some("uq".to_owned());
-    }),
+    (
+        "a constraint has another name",
+        Code::NameChanged,
+        |s, _| {
+            of(s, "companies").uniques[0].name = Some("uq".to_owned());
+        },
+    ),
 ];
 
 /// Seeds of PostgreSQL alone.
@@ -133,9 +176,13 @@ const OF_ENUMS: &[Seed] = &[
     ("an enum has another value", Code::EnumChanged, |s, _| {
         s.enums[0].labels[1] = "closed".to_owned();
     }),
-    ("an enum's values are in another order", Code::EnumChanged, |s, _| {
-        s.enums[0].labels.reverse();
-    }),
+    (
+        "an enum's values are in another order",
+        Code::EnumChanged,
+        |s, _| {
+            s.enums[0].labels.reverse();
+        },
+    ),
 ];
 
 fn opposite(code: Code) -> Code {
@@ -165,7 +212,7 @@ fn said_of_entities(seed: &str, code: Code) -> Code {
     }
 }
 
-fn assert_blamed(
+pub(super) fn assert_blamed(
     seed: &str,
     side: Side,
     code: Code,
@@ -200,11 +247,11 @@ fn seeds(dialect: Dialect, groups: &[&[Seed]]) -> Vec<Seed> {
     all.flatten().copied().collect()
 }
 
-fn sides(dialect: Dialect) -> [Schema; 3] {
+pub(super) fn sides(dialect: Dialect) -> [Schema; 3] {
     [catalog(dialect), entities(dialect), catalog(dialect)]
 }
 
-const BOTH: [Dialect; 2] = [Dialect::Postgres, Dialect::Sqlite];
+pub(super) const BOTH: [Dialect; 2] = [Dialect::Postgres, Dialect::Sqlite];
 
 #[test]
 fn nothing_is_found_where_all_three_agree() {
@@ -264,140 +311,6 @@ fn drift_of_the_entities_is_the_entities() {
             let behind = changed(&entities, change);
             let three = [&migrations, &behind, &database];
             assert_blamed(seed, Side::Entities, said_of_entities(seed, code), three);
-        }
-    }
-}
-
-/// The base's entities, the last ones replaced by others.
-macro_rules! with {
-    ($dialect:expr, $($entity:path),* $(,)?) => {
-        from_entities!($dialect, [projects::Entity, $($entity),*]).expect("a schema")
-    };
-}
-
-fn drifted_labels(dialect: Dialect) -> Vec<(&'static str, Code, Schema)> {
-    macro_rules! label {
-        ($seed:ident) => {
-            with!(
-                dialect,
-                companies::Entity,
-                people::Entity,
-                tasks::Entity,
-                task_labels::Entity,
-                drift::$seed::Entity
-            )
-        };
-        ($code:ident, $seed:ident) => {
-            (stringify!($seed), Code::$code, label!($seed))
-        };
-    }
-    vec![
-        label!(NullabilityChanged, label_that_needs_a_colour),
-        label!(UniqueMissing, label_without_unique_name),
-        label!(ColumnUnexpected, label_with_a_weight),
-        label!(ColumnMissing, label_with_a_renamed_column),
-        label!(DefaultChanged, label_with_another_default),
-        label!(IndexUnexpected, label_with_an_indexed_colour),
-        label!(TableMissing, label_of_another_table),
-        label!(PrimaryKeyChanged, label_with_its_name_as_key),
-    ]
-}
-
-fn drifted_people(dialect: Dialect) -> Vec<(&'static str, Code, Schema)> {
-    macro_rules! person {
-        ($code:ident, $seed:ident) => {
-            (
-                stringify!($seed),
-                Code::$code,
-                with!(
-                    dialect,
-                    companies::Entity,
-                    tasks::Entity,
-                    labels::Entity,
-                    task_labels::Entity,
-                    drift::$seed::Entity,
-                ),
-            )
-        };
-    }
-    vec![
-        person!(ForeignKeyChanged, person_of_a_restricted_company),
-        person!(UniqueMissing, person_with_another_unique_key),
-        person!(ForeignKeyMissing, person_without_company),
-    ]
-}
-
-fn drifted_companies(dialect: Dialect) -> Vec<(&'static str, Code, Schema)> {
-    macro_rules! company {
-        ($code:ident, $seed:ident) => {
-            (
-                stringify!($seed),
-                Code::$code,
-                with!(
-                    dialect,
-                    people::Entity,
-                    tasks::Entity,
-                    labels::Entity,
-                    task_labels::Entity,
-                    drift::$seed::Entity,
-                ),
-            )
-        };
-    }
-    vec![
-        company!(ColumnMissing, company_without_rating),
-        company!(TypeChanged, company_with_a_double_rating),
-    ]
-}
-
-fn other_drifts(dialect: Dialect) -> Vec<(&'static str, Code, Schema)> {
-    macro_rules! all_but {
-        ($($entity:path),*) => {
-            with!(dialect, companies::Entity, people::Entity, labels::Entity, $($entity),*)
-        };
-    }
-    let mut drifts = vec![
-        (
-            "one entity more",
-            Code::TableUnexpected,
-            all_but!(tasks::Entity, task_labels::Entity, drift::invoices::Entity),
-        ),
-        (
-            "one entity less",
-            Code::TableMissing,
-            all_but!(tasks::Entity),
-        ),
-        (
-            "task_label_of_one_key",
-            Code::PrimaryKeyChanged,
-            all_but!(tasks::Entity, drift::task_label_of_one_key::Entity),
-        ),
-    ];
-    if dialect == Dialect::Postgres {
-        drifts.push((
-            "task_with_more_states",
-            Code::EnumChanged,
-            all_but!(drift::task_with_more_states::Entity, task_labels::Entity),
-        ));
-    }
-    drifts
-}
-
-#[test]
-fn drift_of_real_entities_is_the_entities() {
-    for dialect in BOTH {
-        let [migrations, _, database] = sides(dialect);
-        let drifts = [
-            drifted_labels(dialect),
-            drifted_people(dialect),
-            drifted_companies(dialect),
-            other_drifts(dialect),
-        ]
-        .concat();
-        assert!(drifts.len() >= 16);
-        for (seed, code, entities) in drifts {
-            let three = [&migrations, &entities, &database];
-            assert_blamed(seed, Side::Entities, code, three);
         }
     }
 }

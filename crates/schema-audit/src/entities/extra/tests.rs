@@ -34,7 +34,10 @@ fn a_reference_is_a_foreign_key_with_its_actions() {
     let key = &table.foreign_keys[0];
     assert_eq!(key.references, ObjectName::local("other"));
     assert_eq!(key.referenced_columns, ["id"]);
-    assert_eq!((key.on_delete, key.on_update), (Action::SetNull, Action::Cascade));
+    assert_eq!(
+        (key.on_delete, key.on_update),
+        (Action::SetNull, Action::Cascade)
+    );
 }
 
 #[test]
@@ -53,14 +56,27 @@ fn attributes_of_the_column_are_set() {
 fn a_generated_column_keeps_its_expression() {
     let (column, _) = read_extra("GENERATED ALWAYS AS (a + b) STORED");
     let generated = column.generated.expect("an expression");
-    assert_eq!((generated.expression.as_str(), generated.stored), ("a + b", true));
+    assert_eq!(
+        (generated.expression.as_str(), generated.stored),
+        ("a + b", true)
+    );
     let (column, _) = read_extra("GENERATED ALWAYS AS IDENTITY");
     assert_eq!(column.identity, Some(Identity::Always));
 }
 
 #[test]
 fn text_that_is_not_sql_does_no_harm() {
-    for text in ["", "CHECK", "CHECK (", "'", "\"é", "REFERENCES", "DEFAULT", ")é(", "GENERATED"] {
+    for text in [
+        "",
+        "CHECK",
+        "CHECK (",
+        "'",
+        "\"é",
+        "REFERENCES",
+        "DEFAULT",
+        ")é(",
+        "GENERATED",
+    ] {
         read_extra(text);
     }
 }

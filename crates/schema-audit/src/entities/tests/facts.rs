@@ -15,7 +15,10 @@ fn table(dialect: Dialect, name: &str) -> Table {
 }
 
 fn column(dialect: Dialect, name: &str) -> Column {
-    table(dialect, "gadgets").column(name).expect("the column").clone()
+    table(dialect, "gadgets")
+        .column(name)
+        .expect("the column")
+        .clone()
 }
 
 fn types(dialect: Dialect) -> Vec<(String, String)> {
@@ -93,7 +96,11 @@ fn an_option_may_be_null_and_nothing_else() {
 #[test]
 fn only_an_enumerated_type_of_the_database_is_one() {
     let schema = schema(Dialect::Postgres);
-    let names: Vec<String> = schema.enums.iter().map(|found| found.name.to_string()).collect();
+    let names: Vec<String> = schema
+        .enums
+        .iter()
+        .map(|found| found.name.to_string())
+        .collect();
     assert_eq!(names, ["gadget_state"]);
     assert_eq!(schema.enums[0].labels, ["new", "in use"]);
     assert!(self::schema(Dialect::Sqlite).enums.is_empty());
@@ -106,13 +113,19 @@ fn what_is_written_on_a_column_is_stated_and_the_rest_is_not() {
     assert_eq!(of("tries").as_deref(), Some("3"));
     assert_eq!(of("seen_at").as_deref(), Some("CURRENT_TIMESTAMP"));
     assert_eq!(of("serial"), None);
-    assert_eq!(column(Dialect::Postgres, "weight").comment.as_deref(), Some("grams"));
+    assert_eq!(
+        column(Dialect::Postgres, "weight").comment.as_deref(),
+        Some("grams")
+    );
     assert_eq!(column(Dialect::Postgres, "note").comment, None);
 }
 
 #[test]
 fn a_database_without_comments_is_not_asked_for_one() {
-    assert_eq!(table(Dialect::Postgres, "gadgets").comment.as_deref(), Some("things"));
+    assert_eq!(
+        table(Dialect::Postgres, "gadgets").comment.as_deref(),
+        Some("things")
+    );
     assert_eq!(table(Dialect::Sqlite, "gadgets").comment, None);
     assert_eq!(column(Dialect::Sqlite, "weight").comment, None);
 }
@@ -127,7 +140,10 @@ fn unique_columns_and_unique_keys_are_constraints_without_a_name() {
     let owned = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
     assert_eq!(
         uniques,
-        [(None, owned(&["serial"])), (None, owned(&["shelf", "slot"]))]
+        [
+            (None, owned(&["serial"])),
+            (None, owned(&["shelf", "slot"]))
+        ]
     );
 }
 
@@ -150,9 +166,16 @@ fn a_check_in_extra_is_a_check() {
 fn an_automatic_key_is_an_identity_on_postgresql_and_autoincrement_on_sqlite() {
     let id = column(Dialect::Postgres, "id");
     assert_eq!((id.identity, id.default), (Some(Identity::ByDefault), None));
-    let key = table(Dialect::Postgres, "gadgets").primary_key.expect("a key");
-    assert_eq!((key.columns, key.autoincrement), (vec!["id".to_owned()], false));
-    let key = table(Dialect::Sqlite, "gadgets").primary_key.expect("a key");
+    let key = table(Dialect::Postgres, "gadgets")
+        .primary_key
+        .expect("a key");
+    assert_eq!(
+        (key.columns, key.autoincrement),
+        (vec!["id".to_owned()], false)
+    );
+    let key = table(Dialect::Sqlite, "gadgets")
+        .primary_key
+        .expect("a key");
     assert!(key.autoincrement);
     assert_eq!(column(Dialect::Sqlite, "id").identity, None);
 }
@@ -179,7 +202,10 @@ fn belongs_to_is_a_foreign_key_and_has_many_is_none() {
     assert_eq!(key.columns, ["gadget_id"]);
     assert_eq!(key.references, ObjectName::qualified("plant", "devices"));
     assert_eq!(key.referenced_columns, ["id"]);
-    assert_eq!((key.on_update, key.on_delete), (Action::Cascade, Action::Restrict));
+    assert_eq!(
+        (key.on_update, key.on_delete),
+        (Action::Cascade, Action::Restrict)
+    );
 }
 
 #[test]
@@ -187,7 +213,10 @@ fn a_table_may_point_to_itself() {
     let key = only_key(table(Dialect::Postgres, "devices"));
     assert_eq!(key.columns, ["parent_id"]);
     assert_eq!(key.references, ObjectName::qualified("plant", "devices"));
-    assert_eq!((key.on_update, key.on_delete), (Action::NoAction, Action::SetNull));
+    assert_eq!(
+        (key.on_update, key.on_delete),
+        (Action::NoAction, Action::SetNull)
+    );
 }
 
 #[test]
@@ -208,12 +237,19 @@ fn the_order_in_which_entities_are_given_does_not_matter() {
 }
 
 fn names(schema: &Schema) -> Vec<String> {
-    schema.tables.iter().map(|table| table.name.to_string()).collect()
+    schema
+        .tables
+        .iter()
+        .map(|table| table.name.to_string())
+        .collect()
 }
 
 #[test]
 fn the_audited_schema_is_not_part_of_a_name() {
-    assert_eq!(names(&schema(Dialect::Postgres)), ["gadgets", "parts", "plant.devices"]);
+    assert_eq!(
+        names(&schema(Dialect::Postgres)),
+        ["gadgets", "parts", "plant.devices"]
+    );
     let plant = Entities::new(Dialect::Postgres)
         .in_schema("plant")
         .with(device::Entity)
@@ -260,5 +296,8 @@ fn two_entities_of_one_table_are_refused() {
 fn one_enumerated_type_with_two_lists_of_values_is_refused() {
     let error = from_entities!(Dialect::Postgres, [gadget::Entity, rival::Entity]);
     let text = error.expect_err("two lists").to_string();
-    assert!(text.contains("`gadget_state`: (new, in use) and (old)"), "{text}");
+    assert!(
+        text.contains("`gadget_state`: (new, in use) and (old)"),
+        "{text}"
+    );
 }

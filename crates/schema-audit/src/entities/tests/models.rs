@@ -33,7 +33,11 @@ pub(super) mod gadget {
         pub id: i32,
         #[sea_orm(unique)]
         pub serial: String,
-        #[sea_orm(column_name = "labelText", column_type = "String(StringLen::N(40))", indexed)]
+        #[sea_orm(
+            column_name = "labelText",
+            column_type = "String(StringLen::N(40))",
+            indexed
+        )]
         pub label: Option<String>,
         pub state: State,
         pub colour: Option<Colour>,
@@ -74,7 +78,13 @@ pub(super) mod part {
         pub gadget_id: i32,
         #[sea_orm(primary_key, auto_increment = false)]
         pub number: i32,
-        #[sea_orm(belongs_to, from = "gadget_id", to = "id", on_update = "Cascade", on_delete = "Restrict")]
+        #[sea_orm(
+            belongs_to,
+            from = "gadget_id",
+            to = "id",
+            on_update = "Cascade",
+            on_delete = "Restrict"
+        )]
         pub gadget: BelongsTo<super::device::Entity>,
     }
 
@@ -91,7 +101,14 @@ pub(super) mod device {
         #[sea_orm(primary_key)]
         pub id: i32,
         pub parent_id: Option<i32>,
-        #[sea_orm(self_ref, relation_enum = "Parent", relation_reverse = "Children", from = "parent_id", to = "id", on_delete = "SetNull")]
+        #[sea_orm(
+            self_ref,
+            relation_enum = "Parent",
+            relation_reverse = "Children",
+            from = "parent_id",
+            to = "id",
+            on_delete = "SetNull"
+        )]
         pub parent: BelongsTo<Option<Entity>>,
         #[sea_orm(self_ref, relation_enum = "Children", relation_reverse = "Parent")]
         pub children: HasMany<Entity>,

@@ -35,7 +35,10 @@ const ALIASES: &[(&str, &str)] = &[
     ("timestamptz", "timestamp with time zone"),
     ("timestamptz(6)", "timestamp(6) with time zone"),
     ("timestamp with time zone", "timestamp with time zone"),
-    ("timestamp (0) with time zone", "timestamp(0) with time zone"),
+    (
+        "timestamp (0) with time zone",
+        "timestamp(0) with time zone",
+    ),
     ("time", "time without time zone"),
     ("timetz", "time with time zone"),
     ("date", "date"),
@@ -78,7 +81,10 @@ fn a_name_of_the_users_own_keeps_its_quotes_only_where_they_matter() {
     assert_eq!(canonical(Postgres, "\"Mood\""), "\"Mood\"");
     assert_eq!(canonical(Postgres, "\"mood\""), "mood");
     assert_eq!(canonical(Postgres, "Mood"), "mood");
-    assert_eq!(canonical(Postgres, "geometry(Point, 4326)"), "geometry(Point,4326)");
+    assert_eq!(
+        canonical(Postgres, "geometry(Point, 4326)"),
+        "geometry(Point,4326)"
+    );
     assert_eq!(canonical(Postgres, "\"odd (name)\""), "\"odd (name)\"");
     assert_eq!(canonical(Postgres, "audit.\"Mood\"[]"), "audit.\"Mood\"[]");
 }
