@@ -8,4 +8,5 @@ pub const REVISIONS: &[&str] = &[
     "m20251201_000004_556b79de2825_add_discovery_query_id_to_prospects",
     "m20260101_000001_unique_prospect_domain_and_discovery_query",
     "m20260101_000002_create_job_runs",
+    "m20260101_000003_create_revision_checksums",
 ];

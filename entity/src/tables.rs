@@ -3,7 +3,10 @@
 
 use sea_orm::{EntityName, IdenStatic, Iterable};
 
-use crate::{discovery_queries, email_logs, job_runs, jobs, merged_rows, prospects, settings};
+use crate::{
+    discovery_queries, email_logs, job_runs, jobs, merged_rows, prospects, revision_checksums,
+    settings,
+};
 
 /// A table that an entity stands for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,6 +38,7 @@ pub fn tables() -> Vec<Table> {
         table!(jobs),
         table!(merged_rows),
         table!(prospects),
+        table!(revision_checksums),
         table!(settings),
     ]
 }

@@ -23,6 +23,7 @@
 //! ```
 
 mod alembic;
+pub mod checksums;
 mod column;
 pub mod command;
 mod duplicates;
@@ -30,6 +31,7 @@ pub mod ledger;
 mod lock;
 mod migrator;
 mod revision;
+pub mod snapshots;
 
 mod m20251201_000001_000000000000_create_base_tables;
 mod m20251201_000002_4b9608290b5d_add_settings_table;
@@ -37,7 +39,12 @@ mod m20251201_000003_add_discovery_query_table;
 mod m20251201_000004_556b79de2825_add_discovery_query_id_to_prospects;
 mod m20260101_000001_unique_prospect_domain_and_discovery_query;
 mod m20260101_000002_create_job_runs;
+mod m20260101_000003_create_revision_checksums;
 
 pub use migrator::Migrator;
 pub use revision::{REVISIONS, Revision};
 pub use sea_orm_migration::{MigrationStatus, MigrationTrait, MigratorTrait};
+
+/// The tables in which tools keep what is applied: SeaORM's and Alembic's. They
+/// belong to no revision.
+pub const LEDGERS: [&str; 2] = ["seaql_migrations", "alembic_version"];

@@ -8,7 +8,7 @@ use sea_orm::{
 use sea_orm_migration::{IntoSchemaManagerConnection, MigrationTrait, MigratorTrait};
 use tracing::info;
 
-use crate::{ledger, lock};
+use crate::{checksums, ledger, lock};
 
 /// The chain and its commands.
 ///
@@ -37,6 +37,7 @@ impl MigratorTrait for Chain {
             ),
             Box::new(crate::m20260101_000001_unique_prospect_domain_and_discovery_query::Migration),
             Box::new(crate::m20260101_000002_create_job_runs::Migration),
+            Box::new(crate::m20260101_000003_create_revision_checksums::Migration),
         ]
     }
 }
@@ -140,6 +141,7 @@ where
 const COMMIT_NOT_ANSWERED: &str = "COMMIT was not answered";
 
 async fn commit(txn: DatabaseTransaction) -> Result<(), DbErr> {
+    checksums::keep(&txn).await?;
     txn.commit().await.map_err(|error| match &error {
         DbErr::Exec(RuntimeErr::SqlxError(source))
         | DbErr::Query(RuntimeErr::SqlxError(source))

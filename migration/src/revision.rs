@@ -44,4 +44,9 @@ pub const REVISIONS: &[Revision] = &[
         alembic: None,
         summary: "creates job_runs, the claimable side of a job",
     },
+    Revision {
+        name: "m20260101_000003_create_revision_checksums",
+        alembic: None,
+        summary: "creates revision_checksums, which tells an edited revision",
+    },
 ];

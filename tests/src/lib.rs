@@ -15,11 +15,13 @@
 
 mod built_program;
 mod command;
+mod generated_files;
 mod matrix;
 mod postgres_programs;
 mod postgres_server;
 mod proxy;
 mod server_process;
+pub mod snapshots;
 mod test_db;
 mod unprivileged;
 mod wire;
@@ -27,6 +29,7 @@ mod wire;
 pub use command::{
     Migration, MigrationProgram, Output, Outreach, OutreachProgram, Program, ProgramName, Running,
 };
+pub use generated_files::{Files, GeneratedFiles, workspace};
 pub use matrix::TestOutcome;
 pub use postgres_server::PostgresServer;
 pub use proxy::{Fault, Proxy};

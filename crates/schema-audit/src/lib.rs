@@ -3,11 +3,16 @@
 //! tables; usable by any SeaORM project on PostgreSQL or SQLite.
 //!
 //! [`schema`] has the values, [`inspect`](mod@inspect) reads them from a
-//! database, [`compare`](mod@compare) finds the differences.
+//! database, [`compare`](mod@compare) finds the differences, [`report`] says them.
 
 pub mod attribution;
 pub mod compare;
 pub mod entities;
+pub mod history;
 pub mod inspect;
+#[cfg(feature = "cli")]
+pub mod program;
 pub mod repair;
+pub mod report;
 pub mod schema;
+pub mod scratch;

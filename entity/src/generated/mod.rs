@@ -8,4 +8,5 @@ pub mod job_runs;
 pub mod jobs;
 pub mod merged_rows;
 pub mod prospects;
+pub mod revision_checksums;
 pub mod settings;

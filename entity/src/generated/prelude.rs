@@ -6,4 +6,5 @@ pub use super::job_runs::Entity as JobRuns;
 pub use super::jobs::Entity as Jobs;
 pub use super::merged_rows::Entity as MergedRows;
 pub use super::prospects::Entity as Prospects;
+pub use super::revision_checksums::Entity as RevisionChecksums;
 pub use super::settings::Entity as Settings;

@@ -228,6 +228,7 @@ fn changes() -> Vec<(Code, &'static str, Change)> {
     ];
     all.extend(table_changes());
     all.extend(member_changes());
+    all.extend(check_and_index_changes());
     all
 }
 
@@ -351,6 +352,12 @@ fn member_changes() -> Vec<(Code, &'static str, Change)> {
             "app.posts.posts_author_fkey",
             post(|t| t.foreign_keys[0].on_delete = Action::Cascade),
         ),
+    ]
+}
+
+fn check_and_index_changes() -> Vec<(Code, &'static str, Change)> {
+    use Code::*;
+    vec![
         (
             CheckMissing,
             "app.posts.title_given",

@@ -51,6 +51,10 @@ pub struct Statement {
     /// Whether it is left out unless asked for by name: it destroys what cannot
     /// be got back.
     pub destructive: bool,
+    /// Whether it is left out: it is destructive and was not asked for. Set by
+    /// [`repair`](super::repair), not by what plans the statement.
+    #[serde(default)]
+    pub left_out: bool,
 }
 
 /// A finding for which there is no repair.

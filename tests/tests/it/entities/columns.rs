@@ -49,6 +49,7 @@ macro_rules! for_each_entity {
         $function::<outreach_entity::jobs::Entity>($argument);
         $function::<outreach_entity::merged_rows::Entity>($argument);
         $function::<outreach_entity::prospects::Entity>($argument);
+        $function::<outreach_entity::revision_checksums::Entity>($argument);
         $function::<outreach_entity::settings::Entity>($argument);
     }};
 }

@@ -1,7 +1,8 @@
 //! What is written through an entity is read back as it was.
 
 use outreach_entity::{
-    discovery_queries, email_logs, job_runs, jobs, merged_rows, prospects, settings,
+    discovery_queries, email_logs, job_runs, jobs, merged_rows, prospects, revision_checksums,
+    settings,
 };
 use outreach_tests::{TestDb, matrix_tests};
 use sea_orm::{
@@ -122,6 +123,14 @@ fn run() -> job_runs::Model {
     }
 }
 
+fn revision_checksum() -> revision_checksums::Model {
+    revision_checksums::Model {
+        version: "m20990101_000001_x".to_owned(),
+        checksum: "00ff".to_owned(),
+        recorded_at: time(13),
+    }
+}
+
 fn merged_row() -> merged_rows::Model {
     merged_rows::Model {
         merged_id: id(7),
@@ -167,6 +176,7 @@ async fn f36_rows_with_every_column_set_come_back_as_they_were(db: TestDb) -> an
     write_and_read(&db, &log()).await?;
     write_and_read(&db, &run()).await?;
     write_and_read(&db, &merged_row()).await?;
+    write_and_read(&db, &revision_checksum()).await?;
     write_and_read(&db, &setting()).await?;
     let read = prospects::Entity::find().one(&db).await?;
     let last_sent = read.and_then(|row| row.last_sent);

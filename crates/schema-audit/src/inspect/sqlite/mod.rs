@@ -1,0 +1,23 @@
+//! Reads a schema from SQLite: facts from its pragmas; what these do not tell
+//! from the statements that it stores.
+//!
+//! Not listed: SQLite's own tables (`sqlite_sequence`, `sqlite_stat1`…) and the
+//! indexes that it makes for constraints.
+
+mod assemble;
+mod catalog;
+mod definition;
+mod expression;
+pub(crate) mod ident;
+#[cfg(test)]
+mod tests;
+
+use sea_orm::ConnectionTrait;
+
+use super::InspectError;
+use crate::schema::Schema;
+
+/// Reads `main`. The caller has begun a transaction.
+pub(super) async fn read(db: &impl ConnectionTrait) -> Result<Schema, InspectError> {
+    Ok(assemble::schema(&catalog::Catalog::read(db).await?))
+}

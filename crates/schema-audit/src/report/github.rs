@@ -1,0 +1,93 @@
+//! Annotations of a GitHub workflow.
+
+use std::io::{self, Write};
+
+use super::{Item, Report, Status, escape, words};
+use crate::compare::Severity;
+
+/// Writes a workflow command for each item and each check that did not pass,
+/// and one that says the outcome. Each is one line.
+///
+/// # Errors
+///
+/// Those of the writer.
+pub fn write(report: &Report, out: &mut impl Write) -> io::Result<()> {
+    for item in &report.items {
+        let command = match item.severity {
+            Severity::Error => "error",
+            Severity::Warning => "warning",
+            Severity::Info => "notice",
+        };
+        write_command(command, &title(item), &message(item), out)?;
+    }
+    for check in report.checks.iter().filter(|check| !check.passed) {
+        let detail = check.detail.as_deref().unwrap_or("did not pass");
+        write_command(
+            "error",
+            &escape::value(&check.name),
+            &escape::value(detail),
+            out,
+        )?;
+    }
+    let counts = report.counts();
+    let (status, errors, warnings) = match report.status() {
+        Status::Clean => ("clean", counts.error, counts.warning),
+        Status::Findings => ("findings", counts.error, counts.warning),
+    };
+    let outcome = format!(
+        "{status}: {}, {}, {} for information",
+        words::count(errors, "error", "errors"),
+        words::count(warnings, "warning", "warnings"),
+        counts.info,
+    );
+    write_command("notice", &escape::value(&report.tool), &outcome, out)
+}
+
+fn title(item: &Item) -> String {
+    format!(
+        "{} {}",
+        escape::value(&item.code),
+        escape::value(&item.object)
+    )
+}
+
+fn message(item: &Item) -> String {
+    format!("{}: {}", escape::value(&item.object), words::message(item))
+}
+
+fn write_command(
+    command: &str,
+    title: &str,
+    message: &str,
+    out: &mut impl Write,
+) -> io::Result<()> {
+    writeln!(
+        out,
+        "::{command} title={}::{}",
+        property(title),
+        data(message)
+    )
+}
+
+/// The runner's own escapes for what comes after the second `::`.
+fn data(text: &str) -> String {
+    text.replace('%', "%25")
+        .replace('\r', "%0D")
+        .replace('\n', "%0A")
+}
+
+/// The runner's own escapes for a property.
+fn property(text: &str) -> String {
+    data(text).replace(':', "%3A").replace(',', "%2C")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_runners_own_signs_are_escaped() {
+        assert_eq!(data("100%\r\n::x,"), "100%25%0D%0A::x,");
+        assert_eq!(property("a:b,c%"), "a%3Ab%2Cc%25");
+    }
+}

@@ -1,0 +1,101 @@
+//! Words that several formats share.
+
+use super::{Item, Proof, escape};
+use crate::{
+    compare::{Severity, Side},
+    repair::Plan,
+};
+
+pub(super) const fn severity(severity: Severity) -> &'static str {
+    match severity {
+        Severity::Info => "info",
+        Severity::Warning => "warning",
+        Severity::Error => "error",
+    }
+}
+
+pub(super) const fn side(side: Side) -> &'static str {
+    match side {
+        Side::Database => "the database differs from what migrations and entities agree on",
+        Side::Entities => "the entities are behind migrations and database",
+        Side::Migrations => "the migrations lack what entities and database have",
+        Side::All => "migrations, entities and database all differ",
+    }
+}
+
+/// The value, or a word for its absence.
+pub(super) fn or_nothing(value: Option<&str>) -> String {
+    value.map_or_else(|| "nothing".to_owned(), escape::value)
+}
+
+/// The same in a length that leaves room for more on the line.
+pub(super) fn short(value: Option<&str>) -> String {
+    value.map_or_else(
+        || "nothing".to_owned(),
+        |text| format!("`{}`", escape::excerpt(text, 60)),
+    )
+}
+
+pub(super) fn count(count: usize, one: &str, several: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { several })
+}
+
+/// How many rows, and some of them.
+pub(super) fn rows(item: &Item) -> Option<String> {
+    let examples: Vec<String> = item
+        .examples
+        .iter()
+        .map(|example| escape::excerpt(example, 80))
+        .collect();
+    match (item.count, examples.is_empty()) {
+        (None, true) => None,
+        (None, false) => Some(examples.join(", ")),
+        (Some(count), true) => Some(count.to_string()),
+        (Some(count), false) => Some(format!("{count}: {}", examples.join(", "))),
+    }
+}
+
+/// Everything about an item in one line: for annotations and messages.
+pub(super) fn message(item: &Item) -> String {
+    let mut text = escape::value(&item.summary);
+    if item.expected.is_some() || item.actual.is_some() {
+        let expected = quoted(item.expected.as_deref());
+        let actual = quoted(item.actual.as_deref());
+        text.push_str(&format!(": expected {expected}, actual {actual}"));
+    }
+    if let Some(which) = item.side {
+        text.push_str(&format!("; {}", side(which)));
+    }
+    if let Some(rows) = rows(item) {
+        text.push_str(&format!("; rows {rows}"));
+    }
+    if let Some(remedy) = &item.remedy {
+        text.push_str(&format!("; remedy: {}", escape::value(remedy)));
+    }
+    text
+}
+
+fn quoted(value: Option<&str>) -> String {
+    value.map_or_else(
+        || "nothing".to_owned(),
+        |text| format!("`{}`", escape::value(text)),
+    )
+}
+
+pub(super) fn proof(proof: &Proof) -> String {
+    match (&proof.error, proof.clean, proof.remaining.len()) {
+        (Some(error), _, _) => format!("it did not run: {}", escape::value(error)),
+        (None, true, _) => "clean after the repair".to_owned(),
+        (None, false, left) => format!("{} after the repair", count(left, "finding", "findings")),
+    }
+}
+
+/// The whole repair as SQL.
+pub(super) fn sql(plan: &Plan) -> String {
+    let mut sql = String::new();
+    for statement in &plan.statements {
+        sql.push_str(&statement.sql);
+        sql.push_str(";\n");
+    }
+    sql
+}
