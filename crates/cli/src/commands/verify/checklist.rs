@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use outreach_domain::escape_for_terminal;
+use schema_audit::report::CheckLine;
 use serde::{Serialize, Serializer, ser::SerializeStruct};
 
 use crate::{exit::Error, output};
@@ -79,6 +80,16 @@ impl Checklist {
             let _ = writeln!(text, "{mark} {}: {}", line.name, shown(&line.detail));
         }
         text
+    }
+
+    /// The lines for a report.
+    pub(crate) fn into_checks(self) -> Vec<CheckLine> {
+        let line = |line: ChecklistLine| CheckLine {
+            name: line.name.to_owned(),
+            passed: line.passed,
+            detail: Some(line.detail),
+        };
+        self.lines.into_iter().map(line).collect()
     }
 
     /// A task list of Markdown.
