@@ -1,6 +1,8 @@
 //! Every format, on a report without findings and on one whose texts are as
 //! awkward as a database can make them.
 
+#![expect(clippy::unwrap_used, reason = "a helper that fails fails its test")]
+
 use schema_audit::{
     compare::{Category, Code, Finding, Severity, Side},
     repair::{Hazard, Plan, Refusal, Statement},
