@@ -178,7 +178,9 @@ impl Report {
             })
             .collect();
         self.compared.extend(names);
-        self.unmodelled.expected.extend_from_slice(&expected.unmodelled);
+        self.unmodelled
+            .expected
+            .extend_from_slice(&expected.unmodelled);
         self.unmodelled.actual.extend_from_slice(&actual.unmodelled);
         self.add_findings(findings);
     }
