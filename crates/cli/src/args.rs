@@ -30,6 +30,16 @@ The subcommands and their options are those of `sea-orm-cli migrate`, on the sam
 revisions. `up` when none is given. Each run is one transaction and waits for another one.
 `fresh`, `refresh`, `reset` and `down` delete data and do not ask.";
 
+const VERIFY_HELP: &str = "\
+The database is only read. What has to write runs on a scratch copy of its schema without rows:
+a temporary database on the same server (needs the right to create databases, and pg_dump), or a
+temporary file for SQLite. It is removed at the end.
+
+Exit status:
+  0  every line is ticked
+  1  a line has a cross
+  2  a line could not be looked at, or the database could not be reached";
+
 /// Discovers prospects and keeps them in PostgreSQL or SQLite.
 #[derive(Debug, Parser)]
 #[command(name = "outreach", version, after_help = EXIT_STATUS)]
@@ -107,6 +117,17 @@ pub(crate) enum Command {
     /// Show and export prospects
     #[command(subcommand)]
     Prospects(Prospects),
+    /// Go through the checklist: the schema, its revision, and that the
+    /// application runs on it
+    Verify(Verify),
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = VERIFY_HELP)]
+pub(crate) struct Verify {
+    /// Print the checklist as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Debug, Args)]

@@ -79,7 +79,7 @@ impl Error {
         }
     }
 
-    fn status(&self) -> u8 {
+    pub(crate) fn status(&self) -> u8 {
         match self.kind {
             Kind::Refused => 1,
             Kind::Failed => 2,
@@ -88,7 +88,7 @@ impl Error {
     }
 
     /// The error and its causes in one line, fit for a terminal.
-    fn message(&self) -> String {
+    pub(crate) fn message(&self) -> String {
         let mut text = String::new();
         for cause in self.source.chain() {
             let cause = cause.to_string();

@@ -55,6 +55,7 @@ async fn dispatch(arguments: Arguments) -> Result<(), Error> {
         Command::Discover(arguments) => commands::discover::run(connection, &arguments).await,
         Command::Jobs(command) => commands::jobs::run(connection, command).await,
         Command::Prospects(command) => commands::prospects::run(connection, command).await,
+        Command::Verify(arguments) => commands::verify::run(connection, &arguments).await,
     }
     .map_err(|error| error.in_database(database.url()))
 }

@@ -4,6 +4,7 @@ pub(crate) mod discover;
 pub(crate) mod jobs;
 pub(crate) mod migrate;
 pub(crate) mod prospects;
+pub(crate) mod verify;
 
 use outreach_service::{
     connect,

@@ -4,13 +4,19 @@
 //! One law: a finding is either mended by statements of the plan or refused by
 //! name with a reason; nothing is passed over in silence.
 
+mod apply;
 mod plan;
 pub(crate) mod postgres;
+mod print;
+mod prove;
 pub(crate) mod sqlite;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
+pub use apply::{ApplyError, ApplyOptions, apply};
 pub use plan::{Hazard, Plan, Refusal, Statement, label};
+pub use postgres::{Dependent, dependents};
+pub use prove::{Failed, Proof, ProveError, prove, prove_on};
 
 use crate::{
     compare::Finding,
@@ -22,6 +28,12 @@ use crate::{
 pub struct Options {
     /// Which of the statements that destroy data are wanted.
     pub destructive: Destructive,
+    /// What depends on tables, columns and types and is not compared, as
+    /// [`dependents`] reads it (PostgreSQL): a change that it stands in the way
+    /// of is refused. Left empty, such a change is planned, and fails.
+    pub dependents: Vec<Dependent>,
+    /// Findings that are not to be repaired, by [`label`], with the reason.
+    pub refused: BTreeMap<String, String>,
 }
 
 /// Which statements that destroy data are wanted. The others are planned too,

@@ -74,6 +74,9 @@ pub struct Plan {
     pub statements: Vec<Statement>,
     /// What cannot be repaired so.
     pub refused: Vec<Refusal>,
+    /// The search path that the statements mean, as SET takes it (PostgreSQL).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub search_path: Option<String>,
 }
 
 /// How a plan names a finding.

@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeSet,
+    fmt::Write as _,
     io::{self, Write},
 };
 
@@ -291,7 +292,7 @@ pub(super) fn code(text: &str) -> String {
     let mut html = String::from("<code>");
     for character in text.chars() {
         if character.is_ascii_punctuation() {
-            html.push_str(&format!("&#{};", u32::from(character)));
+            let _ = write!(html, "&#{};", u32::from(character));
         } else {
             html.push(character);
         }

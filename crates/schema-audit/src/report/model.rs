@@ -235,7 +235,7 @@ fn objects(schema: &Schema) -> impl Iterator<Item = &ObjectName> {
     tables.chain(enums).chain(domains).chain(sequences)
 }
 
-/// The report as JSON has it: with what follows from it.
+/// The report of an audit.
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "Report", deny_unknown_fields)]
 struct Document<'a> {

@@ -1,5 +1,7 @@
 //! Words that several formats share.
 
+use std::fmt::Write as _;
+
 use super::{Item, Proof, escape};
 use crate::{
     compare::{Severity, Side},
@@ -61,16 +63,16 @@ pub(super) fn message(item: &Item) -> String {
     if item.expected.is_some() || item.actual.is_some() {
         let expected = quoted(item.expected.as_deref());
         let actual = quoted(item.actual.as_deref());
-        text.push_str(&format!(": expected {expected}, actual {actual}"));
+        let _ = write!(text, ": expected {expected}, actual {actual}");
     }
     if let Some(which) = item.side {
-        text.push_str(&format!("; {}", side(which)));
+        let _ = write!(text, "; {}", side(which));
     }
     if let Some(rows) = rows(item) {
-        text.push_str(&format!("; rows {rows}"));
+        let _ = write!(text, "; rows {rows}");
     }
     if let Some(remedy) = &item.remedy {
-        text.push_str(&format!("; remedy: {}", escape::value(remedy)));
+        let _ = write!(text, "; remedy: {}", escape::value(remedy));
     }
     text
 }

@@ -1,0 +1,166 @@
+//! Partitions and inheritance.
+
+use super::{
+    super::{Hazard, label},
+    member::{Member, members},
+    members::{Change, partner},
+    planner::{Phase, Planner},
+    sql::{ident, object},
+};
+use crate::{
+    compare::Code,
+    schema::{ObjectName, PartitionOf, Schema, Table},
+};
+
+impl<'a> Planner<'a> {
+    /// The tables that a table is a partition of or inherits from, nearest first.
+    pub(super) fn above(&self, schema: &Schema, table: &Table) -> Vec<ObjectName> {
+        let mut above: Vec<ObjectName> = Vec::new();
+        let mut open = parents(table);
+        while let Some(parent) = open.pop() {
+            if above.contains(&parent) {
+                continue;
+            }
+            if let Some(table) = schema.table(&parent) {
+                open.extend(parents(table));
+            }
+            above.push(parent);
+        }
+        above
+    }
+
+    /// The tables above a table on either side.
+    pub(super) fn ancestors(&self, table: &Table) -> Vec<ObjectName> {
+        let mut all = Vec::new();
+        for schema in [self.expected, self.actual] {
+            if let Some(table) = schema.table(&table.name) {
+                all.extend(self.above(schema, table));
+            }
+        }
+        all.sort();
+        all.dedup();
+        all
+    }
+
+    /// The tables below a table on either side, parents before their children.
+    pub(super) fn descendants(&self, name: &ObjectName) -> Vec<ObjectName> {
+        let tables = self.expected.tables.iter().chain(&self.actual.tables);
+        let mut below: Vec<&Table> = tables
+            .filter(|table| self.ancestors(table).contains(name))
+            .collect();
+        below.sort_by_key(|table| (self.ancestors(table).len(), table.name.clone()));
+        below.dedup_by(|a, b| a.name == b.name);
+        below.into_iter().map(|table| table.name.clone()).collect()
+    }
+
+    pub(super) fn partitions(&mut self) {
+        for finding in self.of(&[Code::PartitionChanged]) {
+            let (Some(wanted), Some(found)) = (
+                self.expected_table(&finding.object),
+                self.actual_table(&finding.object),
+            ) else {
+                continue;
+            };
+            let labels = [label(finding)];
+            if wanted.partition_key != found.partition_key {
+                let reason = "PostgreSQL does not change what a table is partitioned by; create \
+                     a new table, copy the rows, and rename it";
+                self.refuse(&labels, reason);
+                continue;
+            }
+            self.repartition(wanted, found, &labels);
+        }
+    }
+
+    fn repartition(&mut self, wanted: &'a Table, found: &'a Table, labels: &[String]) {
+        let lock = [Hazard::AccessExclusiveLock];
+        if wanted.partition_of != found.partition_of {
+            if let Some(of) = &found.partition_of {
+                let sql = format!(
+                    "ALTER TABLE {} DETACH PARTITION {}",
+                    object(&of.parent),
+                    object(&found.name)
+                );
+                self.step(Phase::Detach, sql, labels, &lock);
+            }
+            if let Some(of) = &wanted.partition_of {
+                self.attach(wanted, of, labels);
+            }
+        }
+        for parent in found.inherits.iter().filter(|p| !wanted.inherits.contains(p)) {
+            let sql = format!("ALTER TABLE {} NO INHERIT {}", object(&found.name), object(parent));
+            self.step(Phase::Detach, sql, labels, &lock);
+        }
+        for parent in wanted.inherits.iter().filter(|p| !found.inherits.contains(p)) {
+            let sql = format!("ALTER TABLE {} INHERIT {}", object(&found.name), object(parent));
+            self.step(Phase::Attach, sql, labels, &lock);
+        }
+        let leaves = found.partition_of.is_some() && wanted.partition_of != found.partition_of;
+        if leaves {
+            self.settle_left(wanted, found, labels);
+        }
+        self.settle_joined(wanted, found, labels);
+    }
+
+    /// A table that was detached keeps copies of its parent's constraints and
+    /// indexes.
+    fn settle_left(&mut self, wanted: &'a Table, found: &'a Table, labels: &[String]) {
+        for member in members(found).into_iter().filter(|m| m.inherited()) {
+            if partner(member, wanted).is_none()
+                && let Some(sql) = member.drop_sql(&found.name)
+            {
+                let lock = [Hazard::AccessExclusiveLock];
+                self.step(Phase::DropMembers, sql, labels, &lock);
+            }
+        }
+    }
+
+    /// A table that is to be attached needs its parent's checks before.
+    fn settle_joined(&mut self, wanted: &'a Table, found: &'a Table, labels: &[String]) {
+        for member in members(wanted).into_iter().filter(|m| m.inherited()) {
+            if matches!(member, Member::Check(_)) && partner(member, found).is_none() {
+                let labels = labels.to_vec();
+                self.adds.push(Change { table: wanted, member, labels });
+            }
+        }
+    }
+
+    pub(super) fn attach(&mut self, table: &Table, of: &PartitionOf, labels: &[String]) {
+        let sql = format!(
+            "ALTER TABLE {} ATTACH PARTITION {} {}",
+            object(&of.parent),
+            object(&table.name),
+            of.bound
+        );
+        let hazards = if self.actual.table(&table.name).is_some() {
+            vec![Hazard::AccessExclusiveLock, Hazard::TableScan, Hazard::MayFail]
+        } else {
+            Vec::new()
+        };
+        self.step(Phase::Attach, sql, labels, &hazards);
+        for column in &table.columns {
+            let parent = self.expected.table(&of.parent);
+            let same = parent.and_then(|p| p.column(&column.name));
+            // Attached last, so that its own defaults stay.
+            if same.is_some_and(|c| c.default != column.default) && column.default.is_some() {
+                let sql = format!(
+                    "ALTER TABLE {} ALTER COLUMN {} SET DEFAULT {}",
+                    object(&table.name),
+                    ident(&column.name),
+                    column.default.as_deref().unwrap_or("NULL")
+                );
+                self.step(Phase::Defaults, sql, labels, &[]);
+            }
+        }
+    }
+
+    /// Adds labels to the steps that mend these others.
+    pub(super) fn share(&mut self, with: &[String], labels: &[String]) {
+        self.shared.push((with.to_vec(), labels.to_vec()));
+    }
+}
+
+fn parents(table: &Table) -> Vec<ObjectName> {
+    let partition = table.partition_of.iter().map(|of| of.parent.clone());
+    partition.chain(table.inherits.iter().cloned()).collect()
+}
