@@ -4,13 +4,21 @@
 pub(super) const SNAPSHOTS: &[(&str, &str, &str)] = &[
     (
         "m20251201_000001_000000000000_create_base_tables",
-        include_str!("../../snapshots/postgres/m20251201_000001_000000000000_create_base_tables.json"),
-        include_str!("../../snapshots/sqlite/m20251201_000001_000000000000_create_base_tables.json"),
+        include_str!(
+            "../../snapshots/postgres/m20251201_000001_000000000000_create_base_tables.json"
+        ),
+        include_str!(
+            "../../snapshots/sqlite/m20251201_000001_000000000000_create_base_tables.json"
+        ),
     ),
     (
         "m20251201_000002_4b9608290b5d_add_settings_table",
-        include_str!("../../snapshots/postgres/m20251201_000002_4b9608290b5d_add_settings_table.json"),
-        include_str!("../../snapshots/sqlite/m20251201_000002_4b9608290b5d_add_settings_table.json"),
+        include_str!(
+            "../../snapshots/postgres/m20251201_000002_4b9608290b5d_add_settings_table.json"
+        ),
+        include_str!(
+            "../../snapshots/sqlite/m20251201_000002_4b9608290b5d_add_settings_table.json"
+        ),
     ),
     (
         "m20251201_000003_add_discovery_query_table",
@@ -19,13 +27,21 @@ pub(super) const SNAPSHOTS: &[(&str, &str, &str)] = &[
     ),
     (
         "m20251201_000004_556b79de2825_add_discovery_query_id_to_prospects",
-        include_str!("../../snapshots/postgres/m20251201_000004_556b79de2825_add_discovery_query_id_to_prospects.json"),
-        include_str!("../../snapshots/sqlite/m20251201_000004_556b79de2825_add_discovery_query_id_to_prospects.json"),
+        include_str!(
+            "../../snapshots/postgres/m20251201_000004_556b79de2825_add_discovery_query_id_to_prospects.json"
+        ),
+        include_str!(
+            "../../snapshots/sqlite/m20251201_000004_556b79de2825_add_discovery_query_id_to_prospects.json"
+        ),
     ),
     (
         "m20260101_000001_unique_prospect_domain_and_discovery_query",
-        include_str!("../../snapshots/postgres/m20260101_000001_unique_prospect_domain_and_discovery_query.json"),
-        include_str!("../../snapshots/sqlite/m20260101_000001_unique_prospect_domain_and_discovery_query.json"),
+        include_str!(
+            "../../snapshots/postgres/m20260101_000001_unique_prospect_domain_and_discovery_query.json"
+        ),
+        include_str!(
+            "../../snapshots/sqlite/m20260101_000001_unique_prospect_domain_and_discovery_query.json"
+        ),
     ),
     (
         "m20260101_000002_create_job_runs",

@@ -86,7 +86,7 @@ async fn look(
 }
 
 /// One connection; an SQLite file is opened for reading only.
-fn reading(options: &DatabaseOptions) -> Result<DatabaseOptions, Error> {
+pub(super) fn reading(options: &DatabaseOptions) -> Result<DatabaseOptions, Error> {
     if !options.is_sqlite() {
         return Ok(options.clone().max_connections(1));
     }

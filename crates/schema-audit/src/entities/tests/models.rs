@@ -230,3 +230,53 @@ pub(super) mod rival {
 
     impl ActiveModelBehavior for ActiveModel {}
 }
+
+/// A table that points to itself, in the audited schema.
+pub(super) mod node {
+    use sea_orm::entity::prelude::*;
+
+    #[sea_orm::model]
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+    #[sea_orm(table_name = "nodes")]
+    pub struct Model {
+        #[sea_orm(primary_key)]
+        pub id: i64,
+        pub parent_id: Option<i64>,
+        #[sea_orm(
+            self_ref,
+            relation_enum = "Parent",
+            relation_reverse = "Children",
+            from = "parent_id",
+            to = "id",
+            on_delete = "SetNull"
+        )]
+        pub parent: BelongsTo<Option<Entity>>,
+        #[sea_orm(self_ref, relation_enum = "Children", relation_reverse = "Parent")]
+        pub children: HasMany<Entity>,
+    }
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
+/// A key of two columns and a foreign key.
+pub(super) mod invoice {
+    use sea_orm::entity::prelude::*;
+
+    #[sea_orm::model]
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+    #[sea_orm(table_name = "invoices")]
+    pub struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub year: i32,
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub number: i32,
+        pub node_id: i64,
+        #[sea_orm(default_value = false)]
+        pub paid: bool,
+        pub issued: Date,
+        #[sea_orm(belongs_to, from = "node_id", to = "id", on_update = "Cascade")]
+        pub node: BelongsTo<super::node::Entity>,
+    }
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
