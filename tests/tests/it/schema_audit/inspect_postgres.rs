@@ -107,7 +107,10 @@ async fn foreign_keys_are_read_with_actions_and_across_schemas() -> anyhow::Resu
     assert_eq!(key.columns, ["b", "a"]);
     assert_eq!(key.references, ObjectName::qualified("other", "p"));
     assert_eq!(key.referenced_columns, ["x", "y"]);
-    assert_eq!((key.on_update, key.on_delete), (Action::Cascade, Action::SetNull));
+    assert_eq!(
+        (key.on_update, key.on_delete),
+        (Action::Cascade, Action::SetNull)
+    );
     assert_eq!(key.match_type, MatchType::Full);
     assert_eq!(key.deferrable, Deferrable::InitiallyImmediate);
     assert!(key.not_valid);
@@ -126,12 +129,17 @@ async fn checks_and_exclusions_are_read_as_the_server_writes_them() -> anyhow::R
     )
     .await?;
     let table = table(&schema, "t")?;
-    let checks: Vec<_> = table.checks.iter().map(|check| {
-        (check.expression.as_str(), check.no_inherit, check.not_valid)
-    }).collect();
+    let checks: Vec<_> = table
+        .checks
+        .iter()
+        .map(|check| (check.expression.as_str(), check.no_inherit, check.not_valid))
+        .collect();
     assert_eq!(checks, [("(a > 0)", true, false), ("(a < 9)", false, true)]);
     assert_eq!(table.exclusions.len(), 1);
-    assert_eq!(table.exclusions[0].definition, "EXCLUDE USING gist (r WITH &&)");
+    assert_eq!(
+        table.exclusions[0].definition,
+        "EXCLUDE USING gist (r WITH &&)"
+    );
     assert!(table.indexes.is_empty(), "{:?}", table.indexes);
     Ok(())
 }
@@ -159,10 +167,19 @@ async fn indexes_are_read_key_by_key() -> anyhow::Result<()> {
     assert_eq!((&*i.method, i.keys.len()), ("btree", 3));
     assert_eq!((&*i.keys[0].expression, i.keys[0].is_column), ("A b", true));
     assert!(i.keys[0].descending && i.keys[0].nulls_first.is_none());
-    assert_eq!((&*i.keys[1].expression, i.keys[1].is_column), ("lower(b)", false));
+    assert_eq!(
+        (&*i.keys[1].expression, i.keys[1].is_column),
+        ("lower(b)", false)
+    );
     assert_eq!(i.keys[1].collation.as_deref(), Some("\"C\""));
-    assert_eq!(i.keys[2].operator_class.as_deref(), Some("text_pattern_ops"));
-    assert_eq!((i.keys[2].nulls_first, i.keys[2].descending), (Some(true), false));
+    assert_eq!(
+        i.keys[2].operator_class.as_deref(),
+        Some("text_pattern_ops")
+    );
+    assert_eq!(
+        (i.keys[2].nulls_first, i.keys[2].descending),
+        (Some(true), false)
+    );
     assert_eq!(i.include, ["c"]);
     assert_eq!(i.options, ["fillfactor=70"]);
     assert_eq!(i.predicate.as_deref(), Some("(b <> ''::text)"));
@@ -219,11 +236,18 @@ async fn tables_say_what_they_inherit_and_how_they_are_stored() -> anyhow::Resul
     let child = table(&schema, "child")?;
     assert_eq!(child.inherits, [ObjectName::local("parent")]);
     assert!(child.partition_of.is_none());
-    let inherited: Vec<_> = child.columns.iter().map(|column| column.inherited).collect();
+    let inherited: Vec<_> = child
+        .columns
+        .iter()
+        .map(|column| column.inherited)
+        .collect();
     assert_eq!(inherited, [true, false]);
     let quick = table(&schema, "quick")?;
     assert!(quick.unlogged && !child.unlogged);
-    assert_eq!(quick.options, ["fillfactor=60", "toast.autovacuum_enabled=false"]);
+    assert_eq!(
+        quick.options,
+        ["fillfactor=60", "toast.autovacuum_enabled=false"]
+    );
     assert_eq!(quick.comment.as_deref(), Some("may be lost"));
     Ok(())
 }
@@ -240,23 +264,57 @@ async fn types_and_sequences_are_read() -> anyhow::Result<()> {
     let name = ObjectName::local("mood");
     let labels = ["sad", "meh", "ok"].map(str::to_owned).to_vec();
     let comment = None;
-    assert_eq!(schema.enums, [Enum { name, labels, comment }]);
-    let [Domain { data_type, nullable, default, checks, .. }] = &*schema.domains else {
+    assert_eq!(
+        schema.enums,
+        [Enum {
+            name,
+            labels,
+            comment
+        }]
+    );
+    let [
+        Domain {
+            data_type,
+            nullable,
+            default,
+            checks,
+            ..
+        },
+    ] = &*schema.domains
+    else {
         anyhow::bail!("not one domain: {:?}", schema.domains);
     };
-    assert_eq!((&**data_type, nullable, default.as_deref()), ("integer", &false, Some("1")));
+    assert_eq!(
+        (&**data_type, nullable, default.as_deref()),
+        ("integer", &false, Some("1"))
+    );
     assert_eq!(checks[0].expression, "(VALUE > 0)");
-    let sequences: Vec<_> = schema.sequences.iter().map(|s| (&*s.name.name, &s.owned_by)).collect();
+    let sequences: Vec<_> = schema
+        .sequences
+        .iter()
+        .map(|s| (&*s.name.name, &s.owned_by))
+        .collect();
     let owned = |column: &str, identity| {
         let (table, column) = (ObjectName::local("t"), column.to_owned());
-        Some(OwnedBy { table, column, identity })
+        Some(OwnedBy {
+            table,
+            column,
+            identity,
+        })
     };
     assert_eq!(
         sequences,
-        [("free", &None), ("t_a_seq", &owned("a", false)), ("t_b_seq", &owned("b", true))]
+        [
+            ("free", &None),
+            ("t_a_seq", &owned("a", false)),
+            ("t_b_seq", &owned("b", true))
+        ]
     );
     let free = &schema.sequences[0];
-    assert_eq!((&*free.data_type, free.increment, free.maximum, free.cycle), ("smallint", 2, 32767, true));
+    assert_eq!(
+        (&*free.data_type, free.increment, free.maximum, free.cycle),
+        ("smallint", 2, 32767, true)
+    );
     Ok(())
 }
 
@@ -292,7 +350,6 @@ async fn what_is_not_compared_is_listed() -> anyhow::Result<()> {
             "composite type c -",
             "function f(integer, text) -",
             "function g() -",
-            "function n(integer, integer) -",
             "materialized view m -",
             "policy o t",
             "privileges t t",
@@ -321,7 +378,10 @@ async fn with_all_schemas_every_name_carries_its_schema() -> anyhow::Result<()> 
     let table = &schema.tables[0];
     assert_eq!(table.name, ObjectName::qualified("A b", "t"));
     assert_eq!(table.columns[0].data_type, "\"A b\".mood");
-    assert_eq!(table.columns[0].default.as_deref(), Some("'ok'::\"A b\".mood"));
+    assert_eq!(
+        table.columns[0].default.as_deref(),
+        Some("'ok'::\"A b\".mood")
+    );
     let sequence = &schema.sequences[0];
     assert_eq!(sequence.name, ObjectName::qualified("A b", "t_s_seq"));
     assert_eq!(schema.unmodelled[0].name, "public.v");
@@ -334,13 +394,17 @@ async fn the_same_tables_in_another_schema_are_the_same() -> anyhow::Result<()> 
         format!(
             "create schema {name}; set search_path = {name}; create type mood as enum ('ok'); \
              create table p (id serial primary key); \
+             create function id_of(mood) returns int immutable language sql as 'select 1'; \
              create table t (m mood default 'ok', p int references p, \
                 check (m <> 'ok'::mood)); \
-             create index on t ((m::text)) where m = 'ok'; \
+             create index on t (id_of(m)) where m = 'ok'; \
              create function f(mood) returns mood language sql as 'select $1'"
         )
     };
-    let (one, two) = (database(&ddl("one")).await?, database(&ddl("\"T w\"")).await?);
+    let (one, two) = (
+        database(&ddl("one")).await?,
+        database(&ddl("\"T w\"")).await?,
+    );
     let one = read(&one, &Scope::Named("one".to_owned())).await?;
     let two = read(&two, &Scope::Named("T w".to_owned())).await?;
     assert_eq!(two.name.as_deref(), Some("T w"));
@@ -353,8 +417,10 @@ async fn the_current_schema_is_where_the_search_path_begins() -> anyhow::Result<
     let db = database("create schema app; create table app.t (a int)").await?;
     let name = db.value("select current_database()").await?;
     let name = name.context("a name")?;
-    db.sql(&format!("alter database {name} set search_path = nowhere, app"))
-        .await?;
+    db.sql(&format!(
+        "alter database {name} set search_path = nowhere, app"
+    ))
+    .await?;
     let schema = read(&db, &Scope::Current).await?;
     assert_eq!(schema.name.as_deref(), Some("app"));
     assert_eq!(schema.tables.len(), 1);
@@ -379,7 +445,11 @@ async fn what_belongs_to_an_extension_is_not_read() -> anyhow::Result<()> {
     )
     .await?;
     let schema = read(&db, &Scope::Current).await?;
-    let tables: Vec<_> = schema.tables.iter().map(|table| &*table.name.name).collect();
+    let tables: Vec<_> = schema
+        .tables
+        .iter()
+        .map(|table| &*table.name.name)
+        .collect();
     let enums: Vec<_> = schema.enums.iter().map(|mood| &*mood.name.name).collect();
     assert_eq!((&*tables, &*enums), (&["kept"][..], &["mine"][..]));
     assert_eq!(schema.unmodelled, []);
@@ -418,7 +488,7 @@ async fn the_sessions_settings_do_not_matter_and_are_as_they_were_afterwards() -
         .await?
         .context("a row")?;
     let now: String = row.try_get("", "now")?;
-    assert_eq!(now, "German, DMYAsia/Tokyoonelsewhere, pg_catalog");
+    assert_eq!(now, "German, DMYAsia/Tokyoon\"elsewhere\", \"pg_catalog\"");
     Ok(())
 }
 
@@ -454,7 +524,9 @@ async fn nothing_is_written_and_the_right_to_select_is_enough() -> anyhow::Resul
     )
     .await?;
     let mut url = url::Url::parse(db.url())?;
-    let set = url.set_username("reader").and(url.set_password(Some("reader")));
+    let set = url
+        .set_username("reader")
+        .and(url.set_password(Some("reader")));
     assert_eq!(set, Ok(()));
     let reader = sea_orm::Database::connect(url.as_str()).await?;
     for scope in [app(), Scope::All] {
