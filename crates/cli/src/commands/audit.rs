@@ -45,6 +45,9 @@ async fn look(connection: &Connection, arguments: &Audit) -> Result<(), Error> {
     let name = options.url().redacted();
     let mut report = audit::report(&examination, &name);
     add_repair(connection, arguments, &examination, &mut report).await?;
+    if arguments.format == AuditFormat::Markdown {
+        report.sections = audit::sections(&examination);
+    }
     if arguments.format == AuditFormat::Markdown && arguments.revision.is_none() {
         let checklist = verify::run_checklist(connection).await?;
         report.checks = checklist.into_checks();

@@ -92,18 +92,6 @@ impl Checklist {
         self.lines.into_iter().map(line).collect()
     }
 
-    /// A task list of Markdown.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for the audit report"))]
-    pub(crate) fn to_markdown(&self) -> String {
-        let mut text = String::new();
-        for line in &self.lines {
-            let mark = if line.passed { 'x' } else { ' ' };
-            let detail = shown(&line.detail).replace(['<', '>'], "");
-            let _ = writeln!(text, "- [{mark}] {}: {detail}", line.name);
-        }
-        text
-    }
-
     /// The exit status: a cross counts for more than what was not looked at.
     pub(super) fn verdict(&self) -> Result<(), Error> {
         let crosses = self
@@ -162,10 +150,6 @@ mod tests {
             ChecklistLine::not_checked("f", "<g>"),
         ]);
         assert_eq!(all.to_text(), "✓ a: b\n✗ c: d\\u{1b}[2J e\n? f: <g>\n");
-        assert_eq!(
-            all.to_markdown(),
-            "- [x] a: b\n- [ ] c: d\\u{1b}[2J e\n- [ ] f: g\n"
-        );
         assert!(!all.passed());
     }
 
