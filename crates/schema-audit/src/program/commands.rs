@@ -81,6 +81,7 @@ async fn run_diff(arguments: Diff) -> Result<Outcome, ProgramError> {
     if arguments.repair {
         let options = Options {
             destructive: destructive(&arguments.destructive),
+            ..Options::default()
         };
         report.repair = Some(repair(&expected, &actual, &findings, &options));
     }

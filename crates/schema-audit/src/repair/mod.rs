@@ -11,6 +11,7 @@ pub(crate) mod sqlite;
 use std::collections::{BTreeMap, BTreeSet};
 
 pub use postgres::{Dependent, dependents};
+pub use sqlite::{ApplyError as ApplySqliteError, apply as apply_sqlite, script as sqlite_script};
 pub use plan::{Hazard, Plan, Refusal, Statement, label};
 
 use crate::{

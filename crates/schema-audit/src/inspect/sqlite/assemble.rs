@@ -50,21 +50,17 @@ fn table_or_other(catalog: &Catalog, object: &Object, schema: &mut Schema) {
         .iter()
         .filter(|column| column.table == object.name)
         .collect();
-    match row.map(|row| row.kind.as_str()) {
-        Some("shadow") => schema
-            .unmodelled
-            .push(unmodelled("shadow table", object, false)),
-        // A table without columns that are known is one that has no pages.
-        Some("virtual") => schema
-            .unmodelled
-            .push(unmodelled("virtual table", object, false)),
-        _ if columns.is_empty() => {
-            schema
-                .unmodelled
-                .push(unmodelled("virtual table", object, false))
+    let kind = match row.map(|row| row.kind.as_str()) {
+        Some("shadow") => "shadow table",
+        Some("virtual") => "virtual table",
+        // What has no pages has no columns that the pragmas would tell.
+        _ if columns.is_empty() => "virtual table",
+        _ => {
+            TableReader::new(catalog, object, row, columns).read(schema);
+            return;
         }
-        _ => TableReader::new(catalog, object, row, columns).read(schema),
-    }
+    };
+    schema.unmodelled.push(unmodelled(kind, object, false));
 }
 
 struct TableReader<'a> {
@@ -358,7 +354,7 @@ fn index_key(
     let text = text.and_then(|text| text.keys.get(position));
     let (expression, is_column, default_collation) = match &row.column {
         Some(column) => (column.clone(), true, column_collation(table, column)),
-        None if row.is_rowid => ("rowid".to_owned(), true, "BINARY"),
+        None if row.position == -1 => ("rowid".to_owned(), true, "BINARY"),
         None => (
             text.map_or_else(|| sql.to_owned(), |text| text.expression.clone()),
             false,

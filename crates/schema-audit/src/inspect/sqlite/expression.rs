@@ -193,9 +193,18 @@ impl Writer<'_> {
                 self.push(&ident::display(&collation));
                 Ok(())
             }
-            Expr::Id(id) => self.name(id.0),
-            Expr::Name(name) => self.name(name.0),
-            Expr::Qualified(table, column) => self.qualified(table.0, column.0),
+            Expr::Id(id) => {
+                self.name(id.0);
+                Ok(())
+            }
+            Expr::Name(name) => {
+                self.name(name.0);
+                Ok(())
+            }
+            Expr::Qualified(table, column) => {
+                self.qualified(table.0, column.0);
+                Ok(())
+            }
             Expr::Literal(literal) => {
                 self.literal(literal);
                 Ok(())
@@ -270,7 +279,7 @@ impl Writer<'_> {
         self.operand(operand, if doubled { ATOM } else { SIGN })
     }
 
-    fn name(&mut self, raw: &str) -> Result<(), TooDeep> {
+    fn name(&mut self, raw: &str) {
         let name = ident::unquote(raw);
         let text = match self.names.column(&name) {
             Some(column) => ident::display(column),
@@ -289,16 +298,15 @@ impl Writer<'_> {
             None => ident::display(&name),
         };
         self.push(&text);
-        Ok(())
     }
 
-    fn qualified(&mut self, table: &str, column: &str) -> Result<(), TooDeep> {
+    fn qualified(&mut self, table: &str, column: &str) {
         let table = ident::unquote(table);
         if !ident::same(&table, self.names.table) {
             self.push(&ident::display(&table));
             self.push(".");
         }
-        self.name(column)
+        self.name(column);
     }
 
     fn literal(&mut self, literal: &Literal<'_>) {

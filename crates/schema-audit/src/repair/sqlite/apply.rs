@@ -16,7 +16,7 @@ use crate::{
 /// Why a plan was not applied. Nothing of it was.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub(crate) enum ApplyError {
+pub enum ApplyError {
     /// The connection is not one to SQLite.
     #[error("this way of applying a plan is for SQLite alone")]
     NotSqlite,
@@ -77,7 +77,7 @@ pub(crate) enum ApplyError {
 /// # Errors
 ///
 /// [`ApplyError`] says why nothing was changed.
-pub(crate) async fn apply(db: &DatabaseConnection, plan: &Plan) -> Result<(), ApplyError> {
+pub async fn apply(db: &DatabaseConnection, plan: &Plan) -> Result<(), ApplyError> {
     if db.get_database_backend() != DbBackend::Sqlite {
         return Err(ApplyError::NotSqlite);
     }
