@@ -2,9 +2,12 @@
 //! somebody typed, so white space, letter case, quotes and parentheses are not
 //! differences. Literals are left as they are.
 
-use sqlite3_parser::ast::{Expr, FunctionTail, Literal, Operator, Type, TypeSize, UnaryOperator};
+use sqlite3_parser::ast::{Expr, FunctionTail, Literal, Type, TypeSize, UnaryOperator};
 
-use super::ident;
+use super::{
+    ident,
+    precedence::{AND, ATOM, COLLATE, COMPARISON, NOT, SIGN, binding, operator},
+};
 
 /// Beyond this depth an expression is not rewritten: SQLite accepts 1,000
 /// levels, more than the stack of a worker thread should be asked for.
@@ -80,64 +83,6 @@ pub(super) fn spaced_type(text: &str) -> String {
         out.push_str(rest);
     }
     out
-}
-
-// How tightly each operator binds, from https://sqlite.org/lang_expr.html.
-const OR: u8 = 1;
-const AND: u8 = 2;
-const NOT: u8 = 3;
-const EQUALITY: u8 = 4;
-const COMPARISON: u8 = 5;
-const BITS: u8 = 6;
-const SUM: u8 = 7;
-const PRODUCT: u8 = 8;
-const CONCAT: u8 = 9;
-const COLLATE: u8 = 10;
-const SIGN: u8 = 11;
-const ATOM: u8 = 12;
-
-const fn operator(op: Operator) -> (&'static str, u8) {
-    match op {
-        Operator::Or => ("OR", OR),
-        Operator::And => ("AND", AND),
-        Operator::Equals => ("=", EQUALITY),
-        Operator::NotEquals => ("<>", EQUALITY),
-        Operator::Is => ("IS", EQUALITY),
-        Operator::IsNot => ("IS NOT", EQUALITY),
-        Operator::Less => ("<", COMPARISON),
-        Operator::LessEquals => ("<=", COMPARISON),
-        Operator::Greater => (">", COMPARISON),
-        Operator::GreaterEquals => (">=", COMPARISON),
-        Operator::BitwiseAnd => ("&", BITS),
-        Operator::BitwiseOr => ("|", BITS),
-        Operator::LeftShift => ("<<", BITS),
-        Operator::RightShift => (">>", BITS),
-        Operator::Add => ("+", SUM),
-        Operator::Subtract => ("-", SUM),
-        Operator::Multiply => ("*", PRODUCT),
-        Operator::Divide => ("/", PRODUCT),
-        Operator::Modulus => ("%", PRODUCT),
-        Operator::Concat => ("||", CONCAT),
-        Operator::ArrowRight => ("->", CONCAT),
-        Operator::ArrowRightShift => ("->>", CONCAT),
-    }
-}
-
-fn binding(expression: &Expr<'_>) -> u8 {
-    match peel(expression) {
-        Expr::Binary(_, op, _) => operator(*op).1,
-        Expr::Unary(UnaryOperator::Not, _) => NOT,
-        Expr::Unary(..) => SIGN,
-        Expr::Collate(..) => COLLATE,
-        Expr::Between { .. }
-        | Expr::InList { .. }
-        | Expr::InSelect { .. }
-        | Expr::InTable { .. }
-        | Expr::Like { .. }
-        | Expr::IsNull(_)
-        | Expr::NotNull(_) => EQUALITY,
-        _ => ATOM,
-    }
 }
 
 struct Writer<'w> {
