@@ -3,10 +3,10 @@
 
 use schema_audit::{
     compare::{Category, Code, Finding, Severity, Side},
-    repair::{Plan, Refusal},
+    repair::{Hazard, Plan, Refusal, Statement},
     report::{
-        self, Block, CheckLine, Item, JSON_SCHEMA, Proof, Report, Section, Status, er, github,
-        json, junit, markdown, sarif, text,
+        Block, CheckLine, Item, JSON_SCHEMA, Proof, Report, Section, Status, er, github, json,
+        junit, markdown, sarif, text,
     },
     schema::{
         Column, Dialect, ForeignKey, Index, IndexKey, Key, ObjectName, ObjectPath, Schema, Table,
@@ -160,6 +160,8 @@ fn awkward() -> Report {
     report.proof = Some(Proof {
         clean: false,
         remaining: vec![ledger()],
+        left_out: vec!["column-unexpected public.quiet.x".to_owned()],
+        refused: plan().refused,
         error: None,
     });
     report.next_steps = vec!["run `x`\u{1b}".to_owned(), "# then".to_owned()];
@@ -224,11 +226,18 @@ fn section() -> Section {
 
 fn plan() -> Plan {
     Plan {
-        statements: Vec::new(),
+        statements: vec![Statement {
+            sql: "ALTER TABLE \"a\u{202e}\"\n\tADD COLUMN \"```\" text".to_owned(),
+            hazards: vec![Hazard::AccessExclusiveLock],
+            mends: vec!["column-missing public.a\nDROP TABLE b".to_owned()],
+            destructive: false,
+            left_out: false,
+        }],
         refused: vec![Refusal {
             finding: "check-changed public.a|b".to_owned(),
             reason: "no <b>way</b>".to_owned(),
         }],
+        ..Plan::default()
     }
 }
 
@@ -526,7 +535,7 @@ fn drawn() -> Schema {
         comment: None,
         inherited: false,
         only: false,
-        definition: None,
+        definition: String::new(),
     }];
     runs.foreign_keys = vec![
         foreign_key(Some("runs_\"job\""), "job_id", ObjectName::local("jobs")),
@@ -539,6 +548,25 @@ fn drawn() -> Schema {
 }
 
 #[test]
-fn the_json_schema_is_given_out() {
-    assert_eq!(report::json_schema().unwrap(), JSON_SCHEMA);
+fn the_readme_lists_every_code() {
+    use std::fmt::Write as _;
+
+    let mut table =
+        "| code | category | severity | meaning |\n| --- | --- | --- | --- |\n".to_owned();
+    for code in Code::ALL {
+        let item = Item::from(&finding(*code, "x", None, None));
+        let severity = serde_json::to_value(item.severity).unwrap();
+        writeln!(
+            table,
+            "| `{code}` | {} | {} | {} |",
+            item.category,
+            severity.as_str().unwrap(),
+            item.summary,
+        )
+        .unwrap();
+    }
+    let readme = include_str!("../README.md");
+    let (_, rest) = readme.split_once("<!-- codes: generated -->\n").unwrap();
+    let (listed, _) = rest.split_once("<!-- codes: end -->").unwrap();
+    assert_eq!(listed, table);
 }

@@ -328,7 +328,7 @@ fn a_closed_pipe_is_no_panic() {
 #[test]
 fn the_json_schema_help_and_version_are_printed() {
     let folder = Folder::new();
-    assert_eq!(stdout(&folder.run(&["json-schema"])), JSON_SCHEMA);
+    assert!(stdout(&folder.run(&["json-schema"])) == JSON_SCHEMA);
     for arg in ["--help", "--version"] {
         let output = folder.run(&[arg]);
         assert_eq!(status(&output), 0);

@@ -2,6 +2,8 @@
 
 use std::{io, path::Path};
 
+use secrecy::SecretString;
+
 use super::{
     args::{Arguments, Command, Diff, DiffFormat, Inspect, InspectFormat},
     connect,
@@ -11,9 +13,10 @@ use super::{
 use crate::{
     compare::compare,
     inspect::{Scope, inspect},
-    repair::{Destructive, Options, repair},
-    report::{self, Report},
+    repair::{Dependent, Destructive, Options, dependents, prove, repair},
+    report::{self, Proof, Report},
     schema::{Dialect, Schema},
+    scratch::ScratchOptions,
 };
 
 /// What results are shown at that are in no file.
@@ -60,16 +63,13 @@ async fn run_inspect(arguments: Inspect) -> Result<Outcome, ProgramError> {
 async fn run_diff(arguments: Diff) -> Result<Outcome, ProgramError> {
     let expected_side = Side::parse(&arguments.expected)?;
     let actual_side = Side::parse(&arguments.actual)?;
-    let dialects = (expected_side.dialect(), actual_side.dialect());
-    if dialects.0 != dialects.1 {
-        return Err(ProgramError::Dialects {
-            expected: dialects.0,
-            actual: dialects.1,
-        });
-    }
-    let scope = arguments.schema.as_deref();
-    let (expected, actual) =
-        tokio::try_join!(read(&expected_side, scope), read(&actual_side, scope))?;
+    refuse(&arguments, &expected_side, &actual_side)?;
+    let name = arguments.schema.as_deref();
+    let (expected, actual) = tokio::try_join!(
+        read(&expected_side, name),
+        read_with_dependents(&actual_side, name, arguments.repair)
+    )?;
+    let (actual, dependents) = actual;
     let mut report = Report::new(
         env!("CARGO_PKG_NAME"),
         env!("CARGO_PKG_VERSION"),
@@ -81,9 +81,13 @@ async fn run_diff(arguments: Diff) -> Result<Outcome, ProgramError> {
     if arguments.repair {
         let options = Options {
             destructive: destructive(&arguments.destructive),
+            dependents,
             ..Options::default()
         };
         report.repair = Some(repair(&expected, &actual, &findings, &options));
+        if arguments.prove {
+            report.proof = Some(proof(&arguments, &actual_side, &expected, &options).await?);
+        }
     }
     let mut text = Vec::new();
     write(
@@ -97,6 +101,39 @@ async fn run_diff(arguments: Diff) -> Result<Outcome, ProgramError> {
         text,
         status: report.exit_status(),
     })
+}
+
+/// Refuses, before any database is asked, what cannot be done.
+fn refuse(arguments: &Diff, expected: &Side, actual: &Side) -> Result<(), ProgramError> {
+    let (expected, dialect) = (expected.dialect(), actual.dialect());
+    if expected != dialect {
+        return Err(ProgramError::Dialects {
+            expected,
+            actual: dialect,
+        });
+    }
+    if arguments.prove && matches!(actual.kind, Kind::Snapshot { .. }) {
+        let label = actual.label.clone();
+        return Err(ProgramError::ProveOnSnapshot { label });
+    }
+    if arguments.scratch.is_some() && dialect == Dialect::Sqlite {
+        return Err(ProgramError::ScratchOfSqlite);
+    }
+    Ok(())
+}
+
+async fn proof(
+    arguments: &Diff,
+    actual: &Side,
+    expected: &Schema,
+    options: &Options,
+) -> Result<Proof, ProgramError> {
+    let scratch = ScratchOptions {
+        server: arguments.scratch.as_deref().map(SecretString::from),
+    };
+    let scope = scope(actual, arguments.schema.as_deref());
+    let proof = prove(&actual.url, &scope, expected, options, &scratch).await?;
+    Ok(Proof::from(&proof))
 }
 
 fn write(
@@ -142,22 +179,50 @@ fn destructive(labels: &[String]) -> Destructive {
 
 /// The schema of a side; asks the database if it is one.
 async fn read(side: &Side, name: Option<&str>) -> Result<Schema, ProgramError> {
+    let (schema, _) = read_with_dependents(side, name, false).await?;
+    Ok(schema)
+}
+
+/// The schema of a side, and if it is wanted what depends on its tables, which
+/// a repair has to know.
+async fn read_with_dependents(
+    side: &Side,
+    name: Option<&str>,
+    wanted: bool,
+) -> Result<(Schema, Vec<Dependent>), ProgramError> {
     let db = match &side.kind {
         Kind::Postgres(options) => connect::postgres(options, &side.label).await?,
         Kind::Sqlite(options) => connect::sqlite(options, &side.label).await?,
-        Kind::Snapshot { schema, .. } => return of_snapshot(side, schema, name),
+        Kind::Snapshot { schema, .. } => {
+            return of_snapshot(side, schema, name).map(|schema| (schema, Vec::new()));
+        }
     };
-    let scope = match (name, side.dialect()) {
-        (Some(name), Dialect::Postgres) => Scope::Named(name.to_owned()),
-        _ => Scope::All,
-    };
-    let schema = inspect(&db, &scope).await;
+    let schema =
+        inspect(&db, &scope(side, name))
+            .await
+            .map_err(|source| ProgramError::Inspect {
+                label: side.label.clone(),
+                source,
+            })?;
+    let mut found = Vec::new();
+    if wanted && side.dialect() == Dialect::Postgres {
+        found = dependents(&db, schema.name.as_deref())
+            .await
+            .map_err(|source| ProgramError::Dependents {
+                label: side.label.clone(),
+                source,
+            })?;
+    }
     // Nothing is pending; that the server did not take leave is no news.
     let _ = db.close().await;
-    schema.map_err(|source| ProgramError::Inspect {
-        label: side.label.clone(),
-        source,
-    })
+    Ok((schema, found))
+}
+
+fn scope(side: &Side, name: Option<&str>) -> Scope {
+    match (name, side.dialect()) {
+        (Some(name), Dialect::Postgres) => Scope::Named(name.to_owned()),
+        _ => Scope::All,
+    }
 }
 
 fn of_snapshot(side: &Side, schema: &Schema, name: Option<&str>) -> Result<Schema, ProgramError> {

@@ -2,9 +2,9 @@
 
 use std::{error::Error, io, path::PathBuf};
 
-use sea_orm::sqlx;
+use sea_orm::{DbErr, sqlx};
 
-use crate::{inspect::InspectError, report::shown, schema::Dialect};
+use crate::{inspect::InspectError, repair::ProveError, report::shown, schema::Dialect};
 
 /// Why the program could not look.
 #[derive(Debug, thiserror::Error)]
@@ -63,6 +63,18 @@ pub(super) enum ProgramError {
     SnapshotOfOne { label: String },
     #[error("`{label}` is of all schemas: make one with --schema, or leave --schema out")]
     SnapshotOfAll { label: String },
+    #[error("what depends on the tables of {label} could not be read")]
+    Dependents {
+        label: String,
+        #[source]
+        source: DbErr,
+    },
+    #[error("`{label}` is a file that nothing can be tried on: name a database to use --prove")]
+    ProveOnSnapshot { label: String },
+    #[error("SQLite is copied to a file of its own: leave --scratch out")]
+    ScratchOfSqlite,
+    #[error(transparent)]
+    Prove(#[from] ProveError),
     #[error("cannot write the output")]
     Write(#[source] io::Error),
     #[error("cannot write `{}`", .path.display())]

@@ -8,6 +8,7 @@ use std::{
 };
 
 use sea_orm::sqlx::{postgres::PgConnectOptions, sqlite::SqliteConnectOptions};
+use secrecy::SecretString;
 use url::Url;
 
 use super::error::ProgramError;
@@ -20,6 +21,8 @@ const SQLITE_HEADER: &[u8; 16] = b"SQLite format 3\0";
 pub(super) struct Side {
     /// For people; without a password.
     pub(super) label: String,
+    /// As it was given.
+    pub(super) url: SecretString,
     pub(super) kind: Kind,
 }
 
@@ -48,7 +51,11 @@ impl Side {
         } else {
             snapshot(text)?
         };
-        Ok(Self { label, kind })
+        Ok(Self {
+            label,
+            url: text.into(),
+            kind,
+        })
     }
 
     /// The kind of database that it is of.

@@ -4,15 +4,20 @@
 //! One law: a finding is either mended by statements of the plan or refused by
 //! name with a reason; nothing is passed over in silence.
 
+mod apply;
 mod plan;
 pub(crate) mod postgres;
+mod print;
+mod prove;
 pub(crate) mod sqlite;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-pub use postgres::{Dependent, dependents};
-pub use sqlite::{ApplyError as ApplySqliteError, apply as apply_sqlite, script as sqlite_script};
+pub use apply::{ApplyError, ApplyOptions, apply};
 pub use plan::{Hazard, Plan, Refusal, Statement, label};
+pub use postgres::{Dependent, dependents};
+pub use prove::{Failed, Proof, ProveError, prove, prove_on};
+pub use sqlite::script as sqlite_script;
 
 use crate::{
     compare::Finding,
@@ -63,19 +68,13 @@ impl Destructive {
 /// [`Severity::Info`](crate::compare::Severity::Info) and those about the ledger
 /// of revisions get no statement and no refusal.
 #[must_use]
-pub fn repair(
-    expected: &Schema,
-    actual: &Schema,
-    findings: &[Finding],
-    options: &Options,
-) -> Plan {
+pub fn repair(expected: &Schema, actual: &Schema, findings: &[Finding], options: &Options) -> Plan {
     let mut plan = match actual.dialect {
         Dialect::Postgres => postgres::plan(expected, actual, findings, options),
         Dialect::Sqlite => sqlite::plan(expected, actual, findings, options),
     };
     for statement in &mut plan.statements {
-        statement.left_out =
-            statement.destructive && !options.destructive.wants(&statement.mends);
+        statement.left_out = statement.destructive && !options.destructive.wants(&statement.mends);
     }
     plan
 }

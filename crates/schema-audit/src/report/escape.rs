@@ -12,7 +12,7 @@ pub(super) const SHOWN_CHARS: usize = 300;
 
 /// The text with control and invisible characters as `\u{…}`, so on one line.
 pub(crate) fn shown(text: &str) -> Cow<'_, str> {
-    escape(text, |character| needs_escape(character))
+    escape(text, needs_escape)
 }
 
 /// As [`shown`], but line breaks and tabs stay: for SQL and other blocks.

@@ -200,7 +200,7 @@ fn write_unmodelled(side: &str, things: &[Unmodelled], out: &mut impl Write) -> 
 
 fn write_repair(plan: &Plan, out: &mut impl Write) -> io::Result<()> {
     writeln!(out, "\n## Repair\n")?;
-    write_code("sql", &words::sql(plan), out)?;
+    write_code("sql", &plan.to_sql(), out)?;
     if !plan.refused.is_empty() {
         writeln!(out, "\n### Not repaired\n")?;
         write_header(&["Finding", "Why"], out)?;

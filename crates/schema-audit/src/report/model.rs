@@ -8,7 +8,7 @@ use serde::{Serialize, Serializer};
 use super::Item;
 use crate::{
     compare::{Finding, Severity},
-    repair::Plan,
+    repair::{self, Plan, Refusal},
     schema::{ObjectName, Schema, Unmodelled},
 };
 
@@ -63,10 +63,16 @@ pub struct NotCompared {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[schemars(deny_unknown_fields)]
 pub struct Proof {
-    /// Whether the repair ran, and an audit of the copy found nothing more.
+    /// Whether the repair ran, and an audit of the copy found nothing more but
+    /// what was left out or refused.
     pub clean: bool,
-    /// What is left after it.
+    /// What is left after it and should not be.
     pub remaining: Vec<Item>,
+    /// Findings that need a destructive statement that was not asked for, as
+    /// `code object`.
+    pub left_out: Vec<String>,
+    /// Findings without a repair.
+    pub refused: Vec<Refusal>,
     /// Why it did not run to its end.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
@@ -222,6 +228,19 @@ impl Report {
         match self.status() {
             Status::Clean => 0,
             Status::Findings => 1,
+        }
+    }
+}
+
+impl From<&repair::Proof> for Proof {
+    fn from(proof: &repair::Proof) -> Self {
+        let failed = proof.failed.as_ref();
+        Self {
+            clean: proof.clean,
+            remaining: proof.left.iter().map(Item::from).collect(),
+            left_out: proof.left_out.clone(),
+            refused: proof.refused.clone(),
+            error: failed.map(|failed| format!("{}: {}", failed.statement, failed.error)),
         }
     }
 }

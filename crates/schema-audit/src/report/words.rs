@@ -3,10 +3,7 @@
 use std::fmt::Write as _;
 
 use super::{Item, Proof, escape};
-use crate::{
-    compare::{Severity, Side},
-    repair::Plan,
-};
+use crate::compare::{Severity, Side};
 
 pub(super) const fn severity(severity: Severity) -> &'static str {
     match severity {
@@ -85,19 +82,22 @@ fn quoted(value: Option<&str>) -> String {
 }
 
 pub(super) fn proof(proof: &Proof) -> String {
-    match (&proof.error, proof.clean, proof.remaining.len()) {
-        (Some(error), _, _) => format!("it did not run: {}", escape::value(error)),
-        (None, true, _) => "clean after the repair".to_owned(),
-        (None, false, left) => format!("{} after the repair", count(left, "finding", "findings")),
+    let left = proof.remaining.len();
+    let mut text = match (&proof.error, proof.clean) {
+        (Some(error), _) => format!("a statement failed: {}", escape::value(error)),
+        (None, true) => "clean after the repair".to_owned(),
+        (None, false) => format!(
+            "{} left after the repair",
+            count(left, "finding", "findings")
+        ),
+    };
+    for (number, what) in [
+        (proof.left_out.len(), "left out because it destroys data"),
+        (proof.refused.len(), "without a repair"),
+    ] {
+        if number > 0 {
+            let _ = write!(text, ", {number} {what}");
+        }
     }
-}
-
-/// The whole repair as SQL.
-pub(super) fn sql(plan: &Plan) -> String {
-    let mut sql = String::new();
-    for statement in &plan.statements {
-        sql.push_str(&statement.sql);
-        sql.push_str(";\n");
-    }
-    sql
+    text
 }

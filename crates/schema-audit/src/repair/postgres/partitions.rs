@@ -87,12 +87,28 @@ impl<'a> Planner<'a> {
                 self.attach(wanted, of, labels);
             }
         }
-        for parent in found.inherits.iter().filter(|p| !wanted.inherits.contains(p)) {
-            let sql = format!("ALTER TABLE {} NO INHERIT {}", object(&found.name), object(parent));
+        for parent in found
+            .inherits
+            .iter()
+            .filter(|p| !wanted.inherits.contains(p))
+        {
+            let sql = format!(
+                "ALTER TABLE {} NO INHERIT {}",
+                object(&found.name),
+                object(parent)
+            );
             self.step(Phase::Detach, sql, labels, &lock);
         }
-        for parent in wanted.inherits.iter().filter(|p| !found.inherits.contains(p)) {
-            let sql = format!("ALTER TABLE {} INHERIT {}", object(&found.name), object(parent));
+        for parent in wanted
+            .inherits
+            .iter()
+            .filter(|p| !found.inherits.contains(p))
+        {
+            let sql = format!(
+                "ALTER TABLE {} INHERIT {}",
+                object(&found.name),
+                object(parent)
+            );
             self.step(Phase::Attach, sql, labels, &lock);
         }
         let leaves = found.partition_of.is_some() && wanted.partition_of != found.partition_of;
@@ -120,7 +136,11 @@ impl<'a> Planner<'a> {
         for member in members(wanted).into_iter().filter(|m| m.inherited()) {
             if matches!(member, Member::Check(_)) && partner(member, found).is_none() {
                 let labels = labels.to_vec();
-                self.adds.push(Change { table: wanted, member, labels });
+                self.adds.push(Change {
+                    table: wanted,
+                    member,
+                    labels,
+                });
             }
         }
     }
@@ -133,7 +153,11 @@ impl<'a> Planner<'a> {
             of.bound
         );
         let hazards = if self.actual.table(&table.name).is_some() {
-            vec![Hazard::AccessExclusiveLock, Hazard::TableScan, Hazard::MayFail]
+            vec![
+                Hazard::AccessExclusiveLock,
+                Hazard::TableScan,
+                Hazard::MayFail,
+            ]
         } else {
             Vec::new()
         };

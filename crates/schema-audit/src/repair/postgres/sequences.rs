@@ -44,7 +44,11 @@ impl<'a> Planner<'a> {
         if of_identity(&sequence.owned_by) {
             return Vec::new();
         }
-        let found = self.actual.sequences.iter().find(|s| s.name == sequence.name);
+        let found = self
+            .actual
+            .sequences
+            .iter()
+            .find(|s| s.name == sequence.name);
         if let Some(found) = found {
             // An identity's sequence of this name goes with the identity.
             if !of_identity(&found.owned_by) {
@@ -53,7 +57,12 @@ impl<'a> Planner<'a> {
             let mut labels = Vec::new();
             if let Some(owner) = &found.owned_by {
                 let identities = self.of(&[Code::IdentityChanged, Code::ColumnUnexpected]);
-                labels.extend(identities.into_iter().filter(|f| is_column(f, owner)).map(label));
+                labels.extend(
+                    identities
+                        .into_iter()
+                        .filter(|f| is_column(f, owner))
+                        .map(label),
+                );
             }
             return labels;
         }
@@ -188,7 +197,9 @@ impl<'a> Planner<'a> {
     }
 
     pub(super) fn sequence_comment(&mut self, wanted: &Sequence, labels: &[String]) {
-        let name = self.actual_sequence(wanted).map_or(&wanted.name, |s| &s.name);
+        let name = self
+            .actual_sequence(wanted)
+            .map_or(&wanted.name, |s| &s.name);
         let text = comment(wanted.comment.as_ref());
         let sql = format!("COMMENT ON SEQUENCE {} IS {text}", object(name));
         self.step(Phase::Comments, sql, labels, &[]);

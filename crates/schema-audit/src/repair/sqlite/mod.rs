@@ -14,7 +14,7 @@ mod target;
 mod tests;
 mod views;
 
-pub use apply::{ApplyError, apply};
+pub(crate) use apply::apply;
 pub(crate) use plan::plan;
 pub use script::script;
 

@@ -1,5 +1,5 @@
 use super::*;
-use crate::repair::{Hazard, sqlite::ApplyError};
+use crate::repair::{ApplyError, Hazard};
 
 /// A parent, a child with a cascade, a trigger that writes down each deleted
 /// row, a view, indexes, and numbers that were given out.
