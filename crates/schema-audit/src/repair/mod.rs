@@ -67,19 +67,13 @@ impl Destructive {
 /// [`Severity::Info`](crate::compare::Severity::Info) and those about the ledger
 /// of revisions get no statement and no refusal.
 #[must_use]
-pub fn repair(
-    expected: &Schema,
-    actual: &Schema,
-    findings: &[Finding],
-    options: &Options,
-) -> Plan {
+pub fn repair(expected: &Schema, actual: &Schema, findings: &[Finding], options: &Options) -> Plan {
     let mut plan = match actual.dialect {
         Dialect::Postgres => postgres::plan(expected, actual, findings, options),
         Dialect::Sqlite => sqlite::plan(expected, actual, findings, options),
     };
     for statement in &mut plan.statements {
-        statement.left_out =
-            statement.destructive && !options.destructive.wants(&statement.mends);
+        statement.left_out = statement.destructive && !options.destructive.wants(&statement.mends);
     }
     plan
 }

@@ -29,7 +29,10 @@ impl Plan {
     pub fn to_sql(&self) -> String {
         let mut sql = String::new();
         for refusal in &self.refused {
-            comment(&mut sql, &format!("refused: {}: {}", refusal.finding, refusal.reason));
+            comment(
+                &mut sql,
+                &format!("refused: {}: {}", refusal.finding, refusal.reason),
+            );
         }
         if self.statements.is_empty() {
             return sql;
@@ -55,7 +58,10 @@ fn write_statement(sql: &mut String, statement: &Statement) {
         comment(sql, &format!("hazard: {}", hazard.explain()));
     }
     if statement.left_out {
-        comment(sql, "left out because it destroys data; ask for it by name:");
+        comment(
+            sql,
+            "left out because it destroys data; ask for it by name:",
+        );
         for line in format!("{};", statement.sql).lines() {
             comment(sql, line);
         }

@@ -5,9 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use sea_orm::{DatabaseConnection, DbBackend, DbErr, RuntimeErr};
 use secrecy::SecretString;
 
-use super::{
-    ApplyError, ApplyOptions, Options, Plan, Refusal, apply, dependents, label, repair,
-};
+use super::{ApplyError, ApplyOptions, Options, Plan, Refusal, apply, dependents, label, repair};
 use crate::{
     compare::{Finding, Severity, compare},
     inspect::{InspectError, Scope, inspect},
@@ -210,6 +208,8 @@ fn reason(source: &DbErr) -> Option<String> {
         return None;
     }
     let postgres = error.try_downcast_ref::<sea_orm::sqlx::postgres::PgDatabaseError>();
-    let detail = postgres.and_then(|e| e.detail()).map_or_else(String::new, |d| format!(": {d}"));
+    let detail = postgres
+        .and_then(|e| e.detail())
+        .map_or_else(String::new, |d| format!(": {d}"));
     Some(format!("PostgreSQL says that {}{detail}", error.message()))
 }

@@ -53,7 +53,9 @@ pub(super) async fn find(server: u32) -> Result<PathBuf, ScratchError> {
 
 fn candidates(path: Option<OsString>) -> Vec<PathBuf> {
     let on_path = path.iter().flat_map(env::split_paths).collect::<Vec<_>>();
-    let known = KNOWN.iter().flat_map(|(folder, below)| versions(folder, below));
+    let known = KNOWN
+        .iter()
+        .flat_map(|(folder, below)| versions(folder, below));
     on_path
         .into_iter()
         .chain(known)
@@ -91,7 +93,11 @@ pub(super) async fn run(program: &Path, url: &SecretString) -> Result<String, Sc
     let mut command = Command::new(program);
     command
         .args(["--schema-only", "--no-owner", "--no-privileges"])
-        .args(["--no-publications", "--no-subscriptions", "--no-tablespaces"])
+        .args([
+            "--no-publications",
+            "--no-subscriptions",
+            "--no-tablespaces",
+        ])
         .args(["--no-security-labels", "--no-password", "--encoding=UTF8"])
         .arg("--lock-wait-timeout=10000")
         .stdin(Stdio::null())
@@ -117,10 +123,7 @@ pub(super) async fn run(program: &Path, url: &SecretString) -> Result<String, Sc
 /// By environment: everyone on the machine can read a command line.
 fn connect_by_environment(command: &mut Command, url: &SecretString) -> Result<(), ScratchError> {
     let parsed = Url::parse(url.expose_secret()).map_err(|_| ScratchError::Url)?;
-    let options: PgConnectOptions = url
-        .expose_secret()
-        .parse()
-        .map_err(|_| ScratchError::Url)?;
+    let options: PgConnectOptions = url.expose_secret().parse().map_err(|_| ScratchError::Url)?;
     let host = options.get_socket().map_or_else(
         || OsString::from(options.get_host()),
         |folder| folder.as_os_str().to_owned(),
@@ -162,7 +165,10 @@ fn password(url: &Url) -> Option<String> {
     let pair = format!("p={}", encoded.replace('+', "%2B"));
     let mut decoder = Url::parse("postgres://localhost").ok()?;
     decoder.set_query(Some(&pair));
-    decoder.query_pairs().next().map(|(_, value)| value.into_owned())
+    decoder
+        .query_pairs()
+        .next()
+        .map(|(_, value)| value.into_owned())
 }
 
 const fn ssl_mode(mode: PgSslMode) -> &'static str {
@@ -202,7 +208,8 @@ mod tests {
 
     #[test]
     fn the_password_travels_decoded_and_by_environment_only() {
-        let url = SecretString::from("postgres://me:a%40b+c%2Fd@db.example:6543/app?sslmode=require");
+        let url =
+            SecretString::from("postgres://me:a%40b+c%2Fd@db.example:6543/app?sslmode=require");
         let mut command = Command::new("pg_dump");
         connect_by_environment(&mut command, &url).expect("the URL is right");
         let command = command.as_std();
@@ -221,7 +228,8 @@ mod tests {
 
     #[test]
     fn commands_of_psql_are_left_out_of_the_dump() {
-        let dump = "\\restrict abc\nSET transaction_timeout = 0;\nCREATE TABLE t ();\n\\unrestrict abc\n";
+        let dump =
+            "\\restrict abc\nSET transaction_timeout = 0;\nCREATE TABLE t ();\n\\unrestrict abc\n";
         assert_eq!(for_the_server(dump), "CREATE TABLE t ();\n");
     }
 }

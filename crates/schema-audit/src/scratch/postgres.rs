@@ -153,7 +153,8 @@ async fn load(
     let db = connect(url).await?;
     let loaded = async {
         if !live.has_public {
-            db.execute_unprepared("DROP SCHEMA IF EXISTS public").await?;
+            db.execute_unprepared("DROP SCHEMA IF EXISTS public")
+                .await?;
         }
         db.execute_unprepared(dump).await.map(drop)
     };
@@ -223,8 +224,7 @@ fn place(url: &SecretString) -> String {
 }
 
 fn url_of(database: &ScratchDatabase) -> Result<SecretString, ScratchError> {
-    let mut url =
-        Url::parse(database.server.expose_secret()).map_err(|_| ScratchError::Url)?;
+    let mut url = Url::parse(database.server.expose_secret()).map_err(|_| ScratchError::Url)?;
     url.set_path(&database.name);
     let kept: Vec<(String, String)> = url
         .query_pairs()
@@ -257,7 +257,9 @@ mod tests {
 
     #[test]
     fn the_copys_url_keeps_user_password_and_settings() {
-        let url = url_of(&database("postgres://me:secret@h:1/live?host=%2Ftmp%2Fs&dbname=x"));
+        let url = url_of(&database(
+            "postgres://me:secret@h:1/live?host=%2Ftmp%2Fs&dbname=x",
+        ));
         assert_eq!(
             url.expect("the URL is right").expose_secret(),
             "postgres://me:secret@h:1/scratch?host=%2Ftmp%2Fs"

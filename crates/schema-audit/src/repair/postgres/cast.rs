@@ -114,8 +114,9 @@ fn keeps_the_rows(from: &str, to: &str) -> bool {
     };
     match (old.base, new.base) {
         ("character varying" | "text", "text") => true,
-        ("character varying" | "text", "character varying")
-        | ("bit varying", "bit varying") => wider,
+        ("character varying" | "text", "character varying") | ("bit varying", "bit varying") => {
+            wider
+        }
         ("numeric", "numeric") => {
             new.arguments.is_empty() || wider && old.arguments.get(1) == new.arguments.get(1)
         }
@@ -192,7 +193,11 @@ mod tests {
             ("numeric(5,2)", "numeric"),
             ("cidr", "inet"),
         ] {
-            assert_eq!(hazards(from, to), [Hazard::AccessExclusiveLock], "{from} {to}");
+            assert_eq!(
+                hazards(from, to),
+                [Hazard::AccessExclusiveLock],
+                "{from} {to}"
+            );
             assert_eq!(using("c", from, to), None);
         }
     }
@@ -231,9 +236,18 @@ mod tests {
             using("c", "mood", "other").as_deref(),
             Some("c::text::other")
         );
-        assert_eq!(using("c", "boolean", "bigint").as_deref(), Some("c::integer"));
-        assert_eq!(using("c", "integer", "boolean").as_deref(), Some("(c <> 0)"));
-        assert_eq!(using("c", "integer", "uuid").as_deref(), Some("c::text::uuid"));
+        assert_eq!(
+            using("c", "boolean", "bigint").as_deref(),
+            Some("c::integer")
+        );
+        assert_eq!(
+            using("c", "integer", "boolean").as_deref(),
+            Some("(c <> 0)")
+        );
+        assert_eq!(
+            using("c", "integer", "uuid").as_deref(),
+            Some("c::text::uuid")
+        );
         assert_eq!(using("c", "integer", "bigint"), None);
     }
 }

@@ -4,7 +4,7 @@ use super::{
     super::{Hazard, label},
     cast,
     planner::{Phase, Planner, Touch, is_at},
-    sql::{array_suffix, comment, ident, is_type, mentions, object, sequence_options, words, Word},
+    sql::{Word, array_suffix, comment, ident, is_type, mentions, object, sequence_options, words},
 };
 use crate::{
     compare::{Code, Finding},
@@ -126,7 +126,12 @@ impl<'a> Planner<'a> {
 
     /// The labels that a finding's statement mends: those of the same column in
     /// descendants too. `None` if it is the parent's statement that mends it.
-    fn with_lead(&self, finding: &Finding, expected: &Table, actual: &Table) -> Option<Vec<String>> {
+    fn with_lead(
+        &self,
+        finding: &Finding,
+        expected: &Table,
+        actual: &Table,
+    ) -> Option<Vec<String>> {
         let follows = matches!(
             finding.code,
             Code::ColumnMissing | Code::ColumnUnexpected | Code::GeneratedChanged
@@ -135,7 +140,11 @@ impl<'a> Planner<'a> {
         let same = |other: &&Finding| {
             other.code == finding.code && other.object.member == finding.object.member
         };
-        let table = if finding.code == Code::ColumnUnexpected { actual } else { expected };
+        let table = if finding.code == Code::ColumnUnexpected {
+            actual
+        } else {
+            expected
+        };
         let inherited = table.column(name).is_some_and(|column| column.inherited);
         let above = self.ancestors(table);
         let led = |f: &&Finding| above.iter().any(|name| is_at(&f.object, name));
@@ -159,7 +168,10 @@ impl<'a> Planner<'a> {
             Phase::AddColumns
         };
         let definition = self.column_sql(&table.name, column);
-        let sql = format!("ALTER TABLE {} ADD COLUMN {definition}", object(&table.name));
+        let sql = format!(
+            "ALTER TABLE {} ADD COLUMN {definition}",
+            object(&table.name)
+        );
         self.step(phase, sql, labels, &add_hazards(column));
         self.column_comment(&table.name, column, labels, false);
     }
@@ -169,7 +181,11 @@ impl<'a> Planner<'a> {
             self.refuse(labels, &reason);
             return;
         }
-        if table.partition_key.as_ref().is_some_and(|key| mentions(key, &column.name)) {
+        if table
+            .partition_key
+            .as_ref()
+            .is_some_and(|key| mentions(key, &column.name))
+        {
             self.refuse(labels, "the table is partitioned by it");
             return;
         }
@@ -191,7 +207,12 @@ impl<'a> Planner<'a> {
     fn drop_expression(&mut self, table: &Table, column: &Column, labels: &[String]) {
         let alter = alter(table, column);
         let hazards = [Hazard::AccessExclusiveLock];
-        self.step(Phase::Clear, format!("{alter} DROP EXPRESSION"), labels, &hazards);
+        self.step(
+            Phase::Clear,
+            format!("{alter} DROP EXPRESSION"),
+            labels,
+            &hazards,
+        );
         if column.default.is_some() {
             self.set_default(table, column, labels);
         }
@@ -200,8 +221,12 @@ impl<'a> Planner<'a> {
     /// Types, and columns that are dropped and added again.
     fn change_touched(&mut self) {
         for ((name, column), (touch, labels)) in self.touched.clone() {
-            let Some(actual) = self.actual.table(&name) else { continue };
-            let Some(found) = actual.column(&column) else { continue };
+            let Some(actual) = self.actual.table(&name) else {
+                continue;
+            };
+            let Some(found) = actual.column(&column) else {
+                continue;
+            };
             let expected = self.expected.table(&name);
             let wanted = expected.and_then(|table| table.column(&column));
             if found.inherited && self.leads(actual, &column, &labels) {
@@ -227,7 +252,13 @@ impl<'a> Planner<'a> {
         false
     }
 
-    fn remake(&mut self, table: &Table, wanted: Option<&Column>, found: &Column, labels: &[String]) {
+    fn remake(
+        &mut self,
+        table: &Table,
+        wanted: Option<&Column>,
+        found: &Column,
+        labels: &[String],
+    ) {
         let drop = format!(
             "ALTER TABLE {} DROP COLUMN {}",
             object(&table.name),
@@ -250,7 +281,13 @@ impl<'a> Planner<'a> {
         self.column_comment(&table.name, column, labels, false);
     }
 
-    fn retype(&mut self, table: &Table, wanted: Option<&Column>, found: &Column, labels: &[String]) {
+    fn retype(
+        &mut self,
+        table: &Table,
+        wanted: Option<&Column>,
+        found: &Column,
+        labels: &[String],
+    ) {
         let target = wanted.unwrap_or(found);
         let alter = alter(table, found);
         let lock = [Hazard::AccessExclusiveLock];
@@ -273,7 +310,11 @@ impl<'a> Planner<'a> {
             sql += &format!(" USING {using}");
         }
         let hazards = if swapped {
-            vec![Hazard::AccessExclusiveLock, Hazard::TableRewrite, Hazard::MayFail]
+            vec![
+                Hazard::AccessExclusiveLock,
+                Hazard::TableRewrite,
+                Hazard::MayFail,
+            ]
         } else {
             cast::hazards(&found.data_type, &target.data_type)
         };
@@ -282,7 +323,10 @@ impl<'a> Planner<'a> {
         } else {
             self.step(Phase::ChangeTypes, sql, labels, &hazards);
         }
-        if let (true, Some(default)) = (found.default.is_some(), &target.default) {
+        // A column that should not be there may have a default that the new type
+        // has no value for.
+        let default = wanted.and_then(|column| column.default.as_ref());
+        if let (true, Some(default)) = (found.default.is_some(), default) {
             let sql = format!("{alter} SET DEFAULT {default}");
             self.step(Phase::Defaults, sql, labels, &lock);
         }
@@ -307,7 +351,12 @@ impl<'a> Planner<'a> {
         }
         let filled = column.default.as_deref().filter(|d| !is_null(d));
         let remade = (table.name.clone(), column.name.clone());
-        if let (Some(default), false) = (filled, self.touched.get(&remade).is_some_and(|(t, _)| *t == Touch::Remade)) {
+        if let (Some(default), false) = (
+            filled,
+            self.touched
+                .get(&remade)
+                .is_some_and(|(t, _)| *t == Touch::Remade),
+        ) {
             let sql = format!(
                 "UPDATE {} SET {name} = {default} WHERE {name} IS NULL",
                 object(&table.name),
@@ -349,7 +398,11 @@ impl<'a> Planner<'a> {
             sql += &format!(" COLLATE {collation}");
         }
         if let Some(generated) = &column.generated {
-            let kind = if generated.stored { "STORED" } else { "VIRTUAL" };
+            let kind = if generated.stored {
+                "STORED"
+            } else {
+                "VIRTUAL"
+            };
             sql += &format!(" GENERATED ALWAYS AS ({}) {kind}", generated.expression);
         } else if let Some(default) = &column.default {
             sql += &format!(" DEFAULT {default}");
@@ -364,7 +417,12 @@ impl<'a> Planner<'a> {
     }
 
     /// With the name and the options of the identity's sequence.
-    pub(super) fn identity_sql(&self, table: &ObjectName, column: &Column, kind: Identity) -> String {
+    pub(super) fn identity_sql(
+        &self,
+        table: &ObjectName,
+        column: &Column,
+        kind: Identity,
+    ) -> String {
         let kind = identity_kind(kind);
         match self.identity_sequence(table, &column.name) {
             Some(sequence) => format!(
@@ -398,7 +456,9 @@ impl<'a> Planner<'a> {
     pub(super) fn swapped(&self, data_type: &str) -> bool {
         let local = self.actual.name.as_deref();
         let names = self.swaps();
-        names.iter().any(|(name, _)| is_type(data_type, name, local))
+        names
+            .iter()
+            .any(|(name, _)| is_type(data_type, name, local))
     }
 }
 
@@ -423,7 +483,12 @@ fn is_null(default: &str) -> bool {
 
 /// Functions whose value is the same for all rows of a statement, so that a
 /// default of theirs is stored once, in the catalog.
-const STABLE: &[&str] = &["now", "transaction_timestamp", "statement_timestamp", "current_setting"];
+const STABLE: &[&str] = &[
+    "now",
+    "transaction_timestamp",
+    "statement_timestamp",
+    "current_setting",
+];
 
 fn add_hazards(column: &Column) -> Vec<Hazard> {
     let mut hazards = vec![Hazard::AccessExclusiveLock];
@@ -443,7 +508,8 @@ fn add_hazards(column: &Column) -> Vec<Hazard> {
     {
         hazards.push(Hazard::TableRewrite);
     }
-    let filled = column.default.is_some() || column.identity.is_some() || column.generated.is_some();
+    let filled =
+        column.default.is_some() || column.identity.is_some() || column.generated.is_some();
     if !column.nullable && !filled {
         hazards.push(Hazard::MayFail);
     }

@@ -2,8 +2,8 @@
 
 use super::{
     super::label,
-    members::partner,
     member::members,
+    members::partner,
     planner::{Planner, is_at},
 };
 use crate::{
@@ -53,20 +53,32 @@ impl<'a> Planner<'a> {
 
     /// A column, a constraint and an index may have the same name: whichever has
     /// another comment than it should.
-    fn member_comments(&mut self, wanted: &'a Table, found: &'a Table, name: &str, labels: &[String]) {
+    fn member_comments(
+        &mut self,
+        wanted: &'a Table,
+        found: &'a Table,
+        name: &str,
+        labels: &[String],
+    ) {
         if let (Some(column), Some(there)) = (wanted.column(name), found.column(name))
             && column.comment != there.comment
         {
             self.column_comment(&wanted.name, column, labels, true);
         }
-        for member in members(wanted).into_iter().filter(|m| m.name() == Some(name)) {
+        for member in members(wanted)
+            .into_iter()
+            .filter(|m| m.name() == Some(name))
+        {
             let Some(there) = partner(member, found) else {
                 continue;
             };
             if member.comment() == there.comment() {
                 continue;
             }
-            let made = self.adds.iter().any(|c| c.table.name == wanted.name && c.member == member);
+            let made = self
+                .adds
+                .iter()
+                .any(|c| c.table.name == wanted.name && c.member == member);
             let target = if made { member } else { there };
             if let Some(sql) = target.comment_sql_with(&wanted.name, member.comment()) {
                 self.step(super::planner::Phase::Comments, sql, labels, &[]);

@@ -10,7 +10,11 @@ use crate::schema::{Column, ObjectName, Sequence, Table};
 
 impl<'a> Planner<'a> {
     /// The expected sequence of an identity column.
-    pub(super) fn identity_sequence(&self, table: &ObjectName, column: &str) -> Option<&'a Sequence> {
+    pub(super) fn identity_sequence(
+        &self,
+        table: &ObjectName,
+        column: &str,
+    ) -> Option<&'a Sequence> {
         self.expected.sequences.iter().find(|sequence| {
             let owner = sequence.owned_by.as_ref();
             owner.is_some_and(|o| o.identity && o.table == *table && o.column == column)
@@ -28,12 +32,22 @@ impl<'a> Planner<'a> {
         let lock = [Hazard::AccessExclusiveLock];
         match (wanted.identity, found.identity) {
             (None, Some(_)) => {
-                self.step(Phase::Clear, format!("{alter} DROP IDENTITY"), labels, &lock);
+                self.step(
+                    Phase::Clear,
+                    format!("{alter} DROP IDENTITY"),
+                    labels,
+                    &lock,
+                );
                 self.sequence_instead(table, wanted, labels);
             }
             (Some(kind), Some(_)) => {
                 let kind = identity_kind(kind).trim_end_matches(" AS IDENTITY");
-                self.step(Phase::Identity, format!("{alter} SET {kind}"), labels, &lock);
+                self.step(
+                    Phase::Identity,
+                    format!("{alter} SET {kind}"),
+                    labels,
+                    &lock,
+                );
             }
             (Some(kind), None) => {
                 let identity = self.identity_sql(&table.name, wanted, kind);
@@ -41,7 +55,12 @@ impl<'a> Planner<'a> {
                 if found.default.is_some() {
                     self.step(Phase::Clear, format!("{alter} DROP DEFAULT"), labels, &lock);
                 }
-                self.step(Phase::Identity, format!("{alter} ADD {identity}"), labels, &lock);
+                self.step(
+                    Phase::Identity,
+                    format!("{alter} ADD {identity}"),
+                    labels,
+                    &lock,
+                );
                 match after {
                     Some(after) => {
                         for sql in after {

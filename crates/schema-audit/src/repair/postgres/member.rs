@@ -73,6 +73,17 @@ impl<'a> Member<'a> {
         std::mem::discriminant(&self) == std::mem::discriminant(&other)
     }
 
+    /// Whether a partition has it because of this one of its parent.
+    pub(super) fn is_copy_of(self, parent: Member<'_>) -> bool {
+        match (self, parent) {
+            (Self::Primary(a), Member::Primary(b)) | (Self::Unique(a), Member::Unique(b)) => {
+                a.columns == b.columns
+            }
+            (Self::Index(a), Member::Index(b)) => a.keys == b.keys && a.predicate == b.predicate,
+            _ => false,
+        }
+    }
+
     /// Whether it uses this column of its table.
     pub(super) fn uses(self, column: &str) -> bool {
         match self {
@@ -105,7 +116,10 @@ impl<'a> Member<'a> {
                         mentions(&key.expression, column)
                     }
                 };
-                index.predicate.as_ref().is_some_and(|p| mentions(p, column))
+                index
+                    .predicate
+                    .as_ref()
+                    .is_some_and(|p| mentions(p, column))
                     || index.keys.iter().any(in_key)
             }
         }
@@ -115,9 +129,13 @@ impl<'a> Member<'a> {
     pub(super) fn key_columns(self) -> Option<Vec<String>> {
         match self {
             Self::Primary(key) | Self::Unique(key) => Some(key.columns.clone()),
-            Self::Index(index) if index.unique && index.predicate.is_none() => {
-                Some(index.keys.iter().map(|key| key.expression.clone()).collect())
-            }
+            Self::Index(index) if index.unique && index.predicate.is_none() => Some(
+                index
+                    .keys
+                    .iter()
+                    .map(|key| key.expression.clone())
+                    .collect(),
+            ),
             _ => None,
         }
     }
@@ -126,7 +144,11 @@ impl<'a> Member<'a> {
         let name = self.name()?;
         Some(match self {
             Self::Index(_) => format!("DROP INDEX {}", object(&beside(table, name))),
-            _ => format!("ALTER TABLE {} DROP CONSTRAINT {}", object(table), ident(name)),
+            _ => format!(
+                "ALTER TABLE {} DROP CONSTRAINT {}",
+                object(table),
+                ident(name)
+            ),
         })
     }
 
@@ -166,7 +188,10 @@ impl<'a> Member<'a> {
         let text = comment(text);
         Some(match self {
             Self::Index(_) => {
-                format!("COMMENT ON INDEX {} IS {text}", object(&beside(table, name)))
+                format!(
+                    "COMMENT ON INDEX {} IS {text}",
+                    object(&beside(table, name))
+                )
             }
             _ => format!(
                 "COMMENT ON CONSTRAINT {} ON {} IS {text}",
@@ -178,10 +203,20 @@ impl<'a> Member<'a> {
 
     /// What adding it to a table that has rows costs or risks.
     pub(super) fn add_hazards(self) -> Vec<Hazard> {
-        let may_fail = |unique: bool| if unique { vec![Hazard::MayFail] } else { vec![] };
+        let may_fail = |unique: bool| {
+            if unique {
+                vec![Hazard::MayFail]
+            } else {
+                vec![]
+            }
+        };
         let mut hazards = match self {
             Self::Primary(_) | Self::Unique(_) | Self::Exclusion(_) => {
-                vec![Hazard::AccessExclusiveLock, Hazard::IndexBuild, Hazard::MayFail]
+                vec![
+                    Hazard::AccessExclusiveLock,
+                    Hazard::IndexBuild,
+                    Hazard::MayFail,
+                ]
             }
             Self::Check(check) if check.not_valid => vec![Hazard::AccessExclusiveLock],
             Self::Check(_) => vec![

@@ -53,7 +53,11 @@ fn find<'a>(table: &'a Table, category: Category, path: &str) -> Option<Member<'
         .or_else(|| of_kind().find(|m| unnamed(*m).as_deref() == Some(path)))
         .or_else(|| {
             // To an entity a unique index is a unique constraint.
-            let index = || members(table).into_iter().filter(|m| matches!(m, Member::Index(_)));
+            let index = || {
+                members(table)
+                    .into_iter()
+                    .filter(|m| matches!(m, Member::Index(_)))
+            };
             (category == Category::Unique)
                 .then(|| index().find(|m| m.name() == Some(path)))
                 .flatten()
@@ -89,6 +93,7 @@ impl<'a> Planner<'a> {
             }
         }
         self.disturb();
+        self.keep_own_copies();
     }
 
     fn change_member(&mut self, finding: &'a Finding, expected: &'a Table, actual: &'a Table) {
@@ -119,7 +124,8 @@ impl<'a> Planner<'a> {
             | Code::ExclusionChanged
             | Code::IndexChanged
             | Code::IndexInvalid => {
-                let found = renamed(finding, actual).or_else(|| find(actual, finding.category, path));
+                let found =
+                    renamed(finding, actual).or_else(|| find(actual, finding.category, path));
                 if !self.validate(wanted, found, actual, &labels) {
                     self.drop_member(actual, found, labels.clone());
                     self.add_member(expected, wanted, labels);
@@ -139,7 +145,10 @@ impl<'a> Planner<'a> {
     ) -> bool {
         let same = match (wanted, found) {
             (Some(Member::Check(a)), Some(Member::Check(b))) => {
-                b.not_valid && !a.not_valid && a.name == b.name && a.expression == b.expression
+                b.not_valid
+                    && !a.not_valid
+                    && a.name == b.name
+                    && a.expression == b.expression
                     && a.no_inherit == b.no_inherit
             }
             (Some(Member::ForeignKey(a)), Some(Member::ForeignKey(b))) => {
@@ -162,7 +171,12 @@ impl<'a> Planner<'a> {
         same
     }
 
-    fn add_member(&mut self, table: &'a Table, member: Option<Member<'a>>, labels: Vec<String>) {
+    pub(super) fn add_member(
+        &mut self,
+        table: &'a Table,
+        member: Option<Member<'a>>,
+        labels: Vec<String>,
+    ) {
         let Some(member) = member else { return };
         let known = |c: &&mut Change<'_>| c.table.name == table.name && c.member == member;
         if let Some(change) = self.adds.iter_mut().find(known) {
@@ -170,7 +184,11 @@ impl<'a> Planner<'a> {
         } else if member.inherited() && self.comes_with_parent(table) {
             self.with_parent(table, member, labels);
         } else {
-            self.adds.push(Change { table, member, labels });
+            self.adds.push(Change {
+                table,
+                member,
+                labels,
+            });
         }
     }
 
@@ -182,7 +200,11 @@ impl<'a> Planner<'a> {
         } else if member.name().is_none() {
             self.refuse(&labels, "it has no name by which it could be dropped");
         } else if !member.inherited() {
-            self.drops.push(Change { table, member, labels });
+            self.drops.push(Change {
+                table,
+                member,
+                labels,
+            });
         }
     }
 
@@ -198,7 +220,11 @@ impl<'a> Planner<'a> {
         let parent = parents.find(|c| above.contains(&c.table.name) && c.member.same_kind(member));
         match parent {
             Some(change) => change.labels.extend(labels),
-            None => self.adds.push(Change { table, member, labels }),
+            None => self.adds.push(Change {
+                table,
+                member,
+                labels,
+            }),
         }
     }
 
@@ -214,7 +240,11 @@ impl<'a> Planner<'a> {
                     }
                     let labels = self.disturbance(table, member);
                     if !labels.is_empty() {
-                        found.push(Change { table, member, labels });
+                        found.push(Change {
+                            table,
+                            member,
+                            labels,
+                        });
                     }
                 }
             }
@@ -230,9 +260,26 @@ impl<'a> Planner<'a> {
 
     fn make_again(&mut self, change: &Change<'a>) {
         let expected = self.expected.table(&change.table.name);
+        if expected.is_none() && self.key_goes(change.member) {
+            return;
+        }
         let wanted = expected.and_then(|table| Some((table, partner(change.member, table)?)));
         let (table, member) = wanted.unwrap_or((change.table, change.member));
         self.add_member(table, Some(member), change.labels.clone());
+    }
+
+    /// Whether a foreign key points to a key that is dropped for good.
+    fn key_goes(&self, member: Member<'_>) -> bool {
+        let Member::ForeignKey(key) = member else {
+            return false;
+        };
+        let of = |c: &&Change<'_>| {
+            c.table.name == key.references
+                && c.member
+                    .key_columns()
+                    .is_some_and(|c| c == key.referenced_columns)
+        };
+        self.drops.iter().any(|c| of(&c)) && !self.adds.iter().any(|c| of(&c))
     }
 
     /// The findings whose repair breaks this constraint or index.
@@ -299,11 +346,21 @@ impl<'a> Planner<'a> {
             self.refuse(&change.labels, &reason);
             return;
         }
-        self.step(phase, member.add_sql(table), &change.labels, &member.add_hazards());
+        self.step(
+            phase,
+            member.add_sql(table),
+            &change.labels,
+            &member.add_hazards(),
+        );
         self.member_comment(table, member, &change.labels);
     }
 
-    pub(super) fn member_comment(&mut self, table: &ObjectName, member: Member<'_>, labels: &[String]) {
+    pub(super) fn member_comment(
+        &mut self,
+        table: &ObjectName,
+        member: Member<'_>,
+        labels: &[String],
+    ) {
         if member.comment().is_some()
             && let Some(sql) = member.comment_sql(table)
         {

@@ -10,10 +10,27 @@ const BROUGHT: &[(&str, &[&str])] = &[
     ("hstore", &["hstore"]),
     ("ltree", &["ltree", "lquery"]),
     ("pg_trgm", &["gin_trgm_ops", "gist_trgm_ops", "similarity"]),
-    ("uuid-ossp", &["uuid_generate_v1", "uuid_generate_v4", "uuid_generate_v5"]),
-    ("pgcrypto", &["gen_random_bytes", "crypt", "gen_salt", "digest", "hmac"]),
-    ("postgis", &["geometry", "geography", "gist_geometry_ops_2d"]),
-    ("vector", &["vector", "vector_l2_ops", "vector_cosine_ops", "vector_ip_ops"]),
+    (
+        "uuid-ossp",
+        &["uuid_generate_v1", "uuid_generate_v4", "uuid_generate_v5"],
+    ),
+    (
+        "pgcrypto",
+        &["gen_random_bytes", "crypt", "gen_salt", "digest", "hmac"],
+    ),
+    (
+        "postgis",
+        &["geometry", "geography", "gist_geometry_ops_2d"],
+    ),
+    (
+        "vector",
+        &[
+            "vector",
+            "vector_l2_ops",
+            "vector_cosine_ops",
+            "vector_ip_ops",
+        ],
+    ),
     ("unaccent", &["unaccent"]),
     ("cube", &["cube"]),
     ("isn", &["isbn", "issn", "ean13"]),
@@ -41,7 +58,11 @@ impl Missing {
         let mut names = Vec::new();
         let bare = |name: &str| {
             let name = name.split('(').next().unwrap_or(name);
-            name.rsplit('.').next().unwrap_or(name).trim_matches('"').to_owned()
+            name.rsplit('.')
+                .next()
+                .unwrap_or(name)
+                .trim_matches('"')
+                .to_owned()
         };
         let there = |kind: &str, name: &str| {
             let mut all = actual.unmodelled.iter();

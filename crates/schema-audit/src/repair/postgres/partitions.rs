@@ -87,12 +87,28 @@ impl<'a> Planner<'a> {
                 self.attach(wanted, of, labels);
             }
         }
-        for parent in found.inherits.iter().filter(|p| !wanted.inherits.contains(p)) {
-            let sql = format!("ALTER TABLE {} NO INHERIT {}", object(&found.name), object(parent));
+        for parent in found
+            .inherits
+            .iter()
+            .filter(|p| !wanted.inherits.contains(p))
+        {
+            let sql = format!(
+                "ALTER TABLE {} NO INHERIT {}",
+                object(&found.name),
+                object(parent)
+            );
             self.step(Phase::Detach, sql, labels, &lock);
         }
-        for parent in wanted.inherits.iter().filter(|p| !found.inherits.contains(p)) {
-            let sql = format!("ALTER TABLE {} INHERIT {}", object(&found.name), object(parent));
+        for parent in wanted
+            .inherits
+            .iter()
+            .filter(|p| !found.inherits.contains(p))
+        {
+            let sql = format!(
+                "ALTER TABLE {} INHERIT {}",
+                object(&found.name),
+                object(parent)
+            );
             self.step(Phase::Attach, sql, labels, &lock);
         }
         let leaves = found.partition_of.is_some() && wanted.partition_of != found.partition_of;
@@ -105,12 +121,39 @@ impl<'a> Planner<'a> {
     /// A table that was detached keeps copies of its parent's constraints and
     /// indexes.
     fn settle_left(&mut self, wanted: &'a Table, found: &'a Table, labels: &[String]) {
-        for member in members(found).into_iter().filter(|m| m.inherited()) {
-            if partner(member, wanted).is_none()
-                && let Some(sql) = member.drop_sql(&found.name)
-            {
-                let lock = [Hazard::AccessExclusiveLock];
-                self.step(Phase::DropMembers, sql, labels, &lock);
+        let mut copies: Vec<Member<'_>> = members(found);
+        copies.retain(|member| member.inherited());
+        let named = |m: &Member<'_>| partner(*m, wanted).is_some_and(|p| p.name() == m.name());
+        copies.sort_by_key(|member| !named(member));
+        let mut kept = Vec::new();
+        for member in copies {
+            match partner(member, wanted) {
+                Some(partner) if !kept.contains(&partner) => kept.push(partner),
+                _ => {
+                    if let Some(sql) = member.drop_sql(&found.name) {
+                        let lock = [Hazard::AccessExclusiveLock];
+                        self.step(Phase::DropMembers, sql, labels, &lock);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Dropping a partitioned table's key or index drops the copies that its
+    /// partitions have; where those should have one of their own, it is made.
+    pub(super) fn keep_own_copies(&mut self) {
+        for drop in self.drops.clone() {
+            for below in self.descendants(&drop.table.name) {
+                let tables = (self.expected.table(&below), self.actual.table(&below));
+                let (Some(wanted), Some(found)) = tables else {
+                    continue;
+                };
+                for copy in members(found).into_iter().filter(|m| m.inherited()) {
+                    let own = partner(copy, wanted).filter(|own| !own.inherited());
+                    if let (true, Some(own)) = (copy.is_copy_of(drop.member), own) {
+                        self.add_member(wanted, Some(own), drop.labels.clone());
+                    }
+                }
             }
         }
     }
@@ -120,7 +163,11 @@ impl<'a> Planner<'a> {
         for member in members(wanted).into_iter().filter(|m| m.inherited()) {
             if matches!(member, Member::Check(_)) && partner(member, found).is_none() {
                 let labels = labels.to_vec();
-                self.adds.push(Change { table: wanted, member, labels });
+                self.adds.push(Change {
+                    table: wanted,
+                    member,
+                    labels,
+                });
             }
         }
     }
@@ -133,7 +180,11 @@ impl<'a> Planner<'a> {
             of.bound
         );
         let hazards = if self.actual.table(&table.name).is_some() {
-            vec![Hazard::AccessExclusiveLock, Hazard::TableScan, Hazard::MayFail]
+            vec![
+                Hazard::AccessExclusiveLock,
+                Hazard::TableScan,
+                Hazard::MayFail,
+            ]
         } else {
             Vec::new()
         };

@@ -44,7 +44,11 @@ impl<'a> Planner<'a> {
         if of_identity(&sequence.owned_by) {
             return Vec::new();
         }
-        let found = self.actual.sequences.iter().find(|s| s.name == sequence.name);
+        let found = self
+            .actual
+            .sequences
+            .iter()
+            .find(|s| s.name == sequence.name);
         if let Some(found) = found {
             // An identity's sequence of this name goes with the identity.
             if !of_identity(&found.owned_by) {
@@ -53,7 +57,12 @@ impl<'a> Planner<'a> {
             let mut labels = Vec::new();
             if let Some(owner) = &found.owned_by {
                 let identities = self.of(&[Code::IdentityChanged, Code::ColumnUnexpected]);
-                labels.extend(identities.into_iter().filter(|f| is_column(f, owner)).map(label));
+                labels.extend(
+                    identities
+                        .into_iter()
+                        .filter(|f| is_column(f, owner))
+                        .map(label),
+                );
             }
             return labels;
         }
@@ -139,30 +148,26 @@ impl<'a> Planner<'a> {
             ..s.clone()
         };
         if plain(wanted) != plain(found) {
-            if wanted.minimum > found.minimum {
+            let fits = (wanted.minimum..=wanted.maximum).contains(&found.start);
+            if fits && wanted.minimum > found.minimum {
                 let sql = format!(
-                    "ALTER SEQUENCE {name} RESTART WITH {}",
-                    wanted.start.clamp(found.minimum, found.maximum)
-                );
-                let moved = format!(
                     "SELECT pg_catalog.setval({}, {}, false) FROM {name} WHERE last_value < {}",
                     super::sql::literal(&name),
-                    wanted.start.clamp(found.minimum, found.maximum),
+                    found.start,
                     wanted.minimum,
                 );
-                // Out of the old bounds it can't be set; then it begins anew.
-                let fits = wanted.start <= found.maximum;
-                self.step(Phase::Owners, if fits { moved } else { sql }, labels, &[]);
+                self.step(Phase::Owners, sql, labels, &[]);
             }
+            // Where it began is out of the new bounds, so it begins anew.
+            let restart = if fits {
+                String::new()
+            } else {
+                format!(" RESTART WITH {}", wanted.start)
+            };
             let sql = format!(
-                "ALTER SEQUENCE {name} AS {} {}{}",
+                "ALTER SEQUENCE {name} AS {} {}{restart}",
                 wanted.data_type,
                 sequence_options(wanted),
-                if wanted.start > found.maximum {
-                    format!(" RESTART WITH {}", wanted.start)
-                } else {
-                    String::new()
-                }
             );
             let hazards = [Hazard::WriteLock, Hazard::MayFail];
             self.step(Phase::Owners, sql, labels, &hazards);
@@ -188,7 +193,9 @@ impl<'a> Planner<'a> {
     }
 
     pub(super) fn sequence_comment(&mut self, wanted: &Sequence, labels: &[String]) {
-        let name = self.actual_sequence(wanted).map_or(&wanted.name, |s| &s.name);
+        let name = self
+            .actual_sequence(wanted)
+            .map_or(&wanted.name, |s| &s.name);
         let text = comment(wanted.comment.as_ref());
         let sql = format!("COMMENT ON SEQUENCE {} IS {text}", object(name));
         self.step(Phase::Comments, sql, labels, &[]);

@@ -147,9 +147,12 @@ pub(super) fn is_type(data_type: &str, name: &ObjectName, audited: Option<&str>)
     let parts = words(data_type);
     let schema = name.schema.as_deref().or(audited);
     match parts.as_slice() {
-        [Word::Name(schema_found), Word::Other('.'), Word::Name(found), ..] => {
-            *found == name.name && Some(schema_found.as_str()) == schema
-        }
+        [
+            Word::Name(schema_found),
+            Word::Other('.'),
+            Word::Name(found),
+            ..,
+        ] => *found == name.name && Some(schema_found.as_str()) == schema,
         [Word::Name(found)] => *found == name.name,
         [Word::Name(found), Word::Other('['), ..] => *found == name.name,
         _ => false,

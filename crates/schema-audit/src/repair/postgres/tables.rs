@@ -121,7 +121,11 @@ impl<'a> Planner<'a> {
         for column in &table.columns {
             self.column_comment(&table.name, column, labels, false);
         }
-        let mut inherited = table.columns.iter().filter(|c| c.inherited).collect::<Vec<_>>();
+        let mut inherited = table
+            .columns
+            .iter()
+            .filter(|c| c.inherited)
+            .collect::<Vec<_>>();
         inherited.retain(|_| table.partition_of.is_none());
         for column in inherited {
             let parents = table.inherits.iter().filter_map(|p| self.expected.table(p));
@@ -143,7 +147,11 @@ impl<'a> Planner<'a> {
 
     fn new_member(&mut self, table: &'a Table, member: Member<'a>, labels: &[String]) {
         let labels = labels.to_vec();
-        self.adds.push(super::members::Change { table, member, labels });
+        self.adds.push(super::members::Change {
+            table,
+            member,
+            labels,
+        });
     }
 
     pub(super) fn table_comment(&mut self, table: &Table, labels: &[String]) {
@@ -162,7 +170,8 @@ impl<'a> Planner<'a> {
                 names.insert(table.name.clone());
             }
             for member in members(table).into_iter().filter(|m| m.is_relation()) {
-                let there = actual.is_some_and(|t| members(t).iter().any(|m| m.name() == member.name()));
+                let there =
+                    actual.is_some_and(|t| members(t).iter().any(|m| m.name() == member.name()));
                 if let (false, Some(name)) = (there, member.name()) {
                     names.insert(beside(&table.name, name));
                 }
@@ -189,14 +198,16 @@ impl<'a> Planner<'a> {
         let own = members(table).into_iter().filter(|m| m.is_relation());
         names.extend(own.filter_map(|m| Some(super::sql::beside(&table.name, m.name()?))));
         let owned = self.actual.sequences.iter().filter(|s| {
-            s.owned_by.as_ref().is_some_and(|owner| owner.table == table.name)
+            s.owned_by
+                .as_ref()
+                .is_some_and(|owner| owner.table == table.name)
         });
         names.extend(owned.map(|s| s.name.clone()));
         let early = names.iter().any(|name| new_names.contains(name));
         let (before, phase) = if early {
             (Phase::DropForeignKeys, Phase::EarlyDrops)
         } else {
-            (Phase::DropTables, Phase::DropTables)
+            (Phase::DropTableKeys, Phase::DropTables)
         };
         let lock = [Hazard::AccessExclusiveLock];
         for other in self.actual.tables.iter().filter(|t| gone.contains(&t.name)) {
@@ -208,9 +219,10 @@ impl<'a> Planner<'a> {
                         object(&other.name),
                         ident(name)
                     );
-                    let known = self.drops.iter().any(|c| {
-                        c.table.name == other.name && c.member == Member::ForeignKey(key)
-                    });
+                    let known = self
+                        .drops
+                        .iter()
+                        .any(|c| c.table.name == other.name && c.member == Member::ForeignKey(key));
                     if !known {
                         self.destroy(before, sql, labels, &lock);
                     }
@@ -252,7 +264,10 @@ impl<'a> Planner<'a> {
             let name = |o: &str| o.split('=').next().unwrap_or(o).to_owned();
             let kept: Vec<String> = wanted.options.iter().map(|o| name(o)).collect();
             let gone = found.options.iter().map(|o| name(o));
-            let gone: Vec<String> = gone.filter(|n| !kept.contains(n)).map(|n| option_name(&n)).collect();
+            let gone: Vec<String> = gone
+                .filter(|n| !kept.contains(n))
+                .map(|n| option_name(&n))
+                .collect();
             let new = wanted.options.iter().filter(|o| !found.options.contains(o));
             let new: Vec<String> = new.map(|o| option(o)).collect();
             for (verb, list) in [("RESET", gone), ("SET", new)] {

@@ -52,7 +52,10 @@ impl<'a> Planner<'a> {
             let domains = self.actual.domains.iter();
             let above = domains.filter(|d| d.name != name && is_type(&d.data_type, &name, local));
             let above: Vec<String> = above.map(|d| format!("domain {}", d.name)).collect();
-            let held = self.dependents.iter().filter(|d| d.table == name && d.holds_table);
+            let held = self
+                .dependents
+                .iter()
+                .filter(|d| d.table == name && d.holds_table);
             let held = held.map(|d| format!("{} {}", d.kind, d.name));
             let held: Vec<String> = above.into_iter().chain(held).collect();
             if !held.is_empty() {
@@ -178,7 +181,9 @@ impl<'a> Planner<'a> {
         let local = self.expected.name.as_deref();
         while !missing.is_empty() {
             let free = missing.iter().position(|(domain, _)| {
-                let mut others = missing.iter().filter(|(other, _)| other.name != domain.name);
+                let mut others = missing
+                    .iter()
+                    .filter(|(other, _)| other.name != domain.name);
                 !others.any(|(other, _)| is_type(&domain.data_type, &other.name, local))
             });
             let (domain, label) = missing.remove(free.unwrap_or(0));
@@ -198,7 +203,11 @@ impl<'a> Planner<'a> {
     }
 
     fn create_domain(&mut self, wanted: &Domain, labels: &[String]) {
-        let mut sql = format!("CREATE DOMAIN {} AS {}", object(&wanted.name), wanted.data_type);
+        let mut sql = format!(
+            "CREATE DOMAIN {} AS {}",
+            object(&wanted.name),
+            wanted.data_type
+        );
         if let Some(collation) = &wanted.collation {
             sql += &format!(" COLLATE {collation}");
         }
@@ -257,9 +266,17 @@ impl<'a> Planner<'a> {
             let (verb, hazards) = if wanted.nullable {
                 ("DROP", vec![])
             } else {
-                ("SET", vec![Hazard::WriteLock, Hazard::TableScan, Hazard::MayFail])
+                (
+                    "SET",
+                    vec![Hazard::WriteLock, Hazard::TableScan, Hazard::MayFail],
+                )
             };
-            self.step(Phase::Types, format!("{alter} {verb} NOT NULL"), labels, &hazards);
+            self.step(
+                Phase::Types,
+                format!("{alter} {verb} NOT NULL"),
+                labels,
+                &hazards,
+            );
         }
     }
 
