@@ -86,7 +86,7 @@ async fn exists<C: ConnectionTrait>(db: &C) -> Result<bool, DbErr> {
 }
 
 /// Whether `table` is in the current schema, whatever the role may do with it.
-pub(crate) async fn table_exists<C: ConnectionTrait>(db: &C, table: &str) -> Result<bool, DbErr> {
+pub async fn table_exists<C: ConnectionTrait>(db: &C, table: &str) -> Result<bool, DbErr> {
     let backend = db.get_database_backend();
     let sql = match backend {
         DbBackend::Sqlite => {

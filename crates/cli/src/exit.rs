@@ -30,6 +30,8 @@ enum Kind {
     Refused,
     /// It was tried, and it failed.
     Failed,
+    /// An audit found something, and has said so.
+    Findings,
     /// Nobody reads the output any more; not an error.
     OutputClosed,
 }
@@ -62,6 +64,23 @@ impl Error {
         Self::failed(anyhow::anyhow!("{message}"))
     }
 
+    /// An audit that found something: status 1, and nothing more to say.
+    pub(crate) fn findings() -> Self {
+        Self {
+            kind: Kind::Findings,
+            source: anyhow::anyhow!("there are findings"),
+        }
+    }
+
+    /// For commands whose status 1 means findings: whatever kept them from
+    /// looking is status 2.
+    pub(crate) fn could_not_look(mut self) -> Self {
+        if self.kind == Kind::Refused {
+            self.kind = Kind::Failed;
+        }
+        self
+    }
+
     /// Says what was being done, before what went wrong.
     pub(crate) fn context(self, context: impl fmt::Display) -> Self {
         Self {
@@ -79,16 +98,16 @@ impl Error {
         }
     }
 
-    fn status(&self) -> u8 {
+    pub(crate) fn status(&self) -> u8 {
         match self.kind {
-            Kind::Refused => 1,
+            Kind::Refused | Kind::Findings => 1,
             Kind::Failed => 2,
             Kind::OutputClosed => 0,
         }
     }
 
     /// The error and its causes in one line, fit for a terminal.
-    fn message(&self) -> String {
+    pub(crate) fn message(&self) -> String {
         let mut text = String::new();
         for cause in self.source.chain() {
             let cause = cause.to_string();
@@ -214,7 +233,7 @@ pub(crate) fn report(outcome: Result<(), Error>) -> ExitCode {
     let Err(error) = outcome else {
         return ExitCode::SUCCESS;
     };
-    if error.kind != Kind::OutputClosed {
+    if !matches!(error.kind, Kind::OutputClosed | Kind::Findings) {
         output::say(&format!("error: {}", error.message()));
     }
     ExitCode::from(error.status())

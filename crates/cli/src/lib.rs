@@ -8,6 +8,7 @@
 //! One law: whatever can be refused is refused before anything is written.
 
 mod args;
+mod audit;
 mod commands;
 mod exit;
 mod logging;
@@ -55,6 +56,8 @@ async fn dispatch(arguments: Arguments) -> Result<(), Error> {
         Command::Discover(arguments) => commands::discover::run(connection, &arguments).await,
         Command::Jobs(command) => commands::jobs::run(connection, command).await,
         Command::Prospects(command) => commands::prospects::run(connection, command).await,
+        Command::Audit(arguments) => commands::audit::run(connection, &arguments).await,
+        Command::Verify(arguments) => commands::verify::run(connection, &arguments).await,
     }
     .map_err(|error| error.in_database(database.url()))
 }

@@ -5,7 +5,9 @@
 //! [`schema`] has the values, [`inspect`](mod@inspect) reads them from a
 //! database, [`compare`](mod@compare) finds the differences, [`report`] says them.
 
+pub mod attribution;
 pub mod compare;
+pub mod entities;
 pub mod history;
 pub mod inspect;
 #[cfg(feature = "cli")]

@@ -8,6 +8,7 @@
 //! swallowed.
 
 pub mod connect;
+pub mod data_checks;
 pub mod discovery;
 mod inconsistent;
 pub mod jobs;

@@ -8,6 +8,8 @@ mod architecture;
 #[cfg(test)]
 mod cli;
 #[cfg(test)]
+mod data_checks;
+#[cfg(test)]
 mod discovery;
 #[cfg(test)]
 mod entities;

@@ -1,9 +1,11 @@
 //! What the subcommands do.
 
+pub(crate) mod audit;
 pub(crate) mod discover;
 pub(crate) mod jobs;
 pub(crate) mod migrate;
 pub(crate) mod prospects;
+pub(crate) mod verify;
 
 use outreach_service::{
     connect,

@@ -42,14 +42,35 @@ impl Builder {
         !case.is_postgres() || self.server.is_some()
     }
 
-    /// Builds a database from one of the case's files. Tried twice, because two
-    /// cases may create the same role at the same moment.
+    /// Builds a database from one of the case's files. Tried again, because two
+    /// cases may create the same role at the same moment, and because some files
+    /// take roles for granted.
     pub(crate) async fn build(&self, case: &Case, side: &str) -> anyhow::Result<Built> {
-        match self.build_once(case, side).await {
-            Ok(built) => Ok(built),
-            Err(_) => self.build_once(case, side).await,
+        const TRIES: usize = 5;
+        let mut tries = 1;
+        loop {
+            match self.build_once(case, side).await {
+                Ok(built) => return Ok(built),
+                Err(error) if tries == TRIES => {
+                    return Err(error.context(format!("could not build {side}")));
+                }
+                Err(error) => self.create_missing_role(&error).await,
+            }
+            tries += 1;
         }
-        .with_context(|| format!("could not build {side}"))
+    }
+
+    /// Best effort: the next try says what is wrong.
+    async fn create_missing_role(&self, error: &anyhow::Error) {
+        let said = error.to_string();
+        let role = said
+            .split_once("role \"")
+            .and_then(|(_, rest)| rest.split_once("\" does not exist"));
+        if let (Some((role, _)), Some(server)) = (role, &self.server) {
+            let role = role.replace('"', "\"\"");
+            // Another case may be faster.
+            let _ = execute(server, &format!("create role \"{role}\"")).await;
+        }
     }
 
     async fn build_once(&self, case: &Case, side: &str) -> anyhow::Result<Built> {

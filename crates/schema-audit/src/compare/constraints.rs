@@ -366,7 +366,7 @@ fn unique_columns(table: &Table, source: Source) -> Vec<Key> {
 }
 
 /// A unique index that says no more than a unique constraint would.
-pub(super) fn plain_unique(index: &Index) -> Option<Key> {
+pub(crate) fn plain_unique(index: &Index) -> Option<Key> {
     let plain =
         index.unique && index.predicate.is_none() && index.keys.iter().all(|key| key.is_column);
     plain.then(|| Key {

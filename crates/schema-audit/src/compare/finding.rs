@@ -35,6 +35,22 @@ pub enum Side {
     All,
 }
 
+impl Side {
+    /// What it means, in a sentence for people without a full stop.
+    #[must_use]
+    pub const fn explain(self) -> &'static str {
+        match self {
+            Self::Database => {
+                "the live database differs from what the migrations say and the entities do not \
+                 deny"
+            }
+            Self::Entities => "the entities are behind the migrations, which the database follows",
+            Self::Migrations => "the migrations differ from what entities and database agree on",
+            Self::All => "migrations, entities and database all differ",
+        }
+    }
+}
+
 /// One difference.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct Finding {

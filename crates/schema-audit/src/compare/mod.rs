@@ -22,8 +22,10 @@ mod tests;
 mod types;
 
 pub use code::{Category, Code};
+pub(crate) use constraints::plain_unique;
 pub use finding::{Finding, Severity, Side};
 
+use crate::entities::in_words_of;
 use crate::schema::{ObjectName, ObjectPath, Schema, Source};
 
 /// The differences between what should be there and what is there, ordered by
@@ -31,6 +33,18 @@ use crate::schema::{ObjectName, ObjectPath, Schema, Source};
 /// byte; the order of their lists does not matter.
 #[must_use]
 pub fn compare(expected: &Schema, actual: &Schema) -> Vec<Finding> {
+    match (expected.source, actual.source) {
+        (Source::Entities, Source::Catalog) => {
+            compare_same_words(&in_words_of(actual, expected), actual)
+        }
+        (Source::Catalog, Source::Entities) => {
+            compare_same_words(expected, &in_words_of(expected, actual))
+        }
+        _ => compare_same_words(expected, actual),
+    }
+}
+
+fn compare_same_words(expected: &Schema, actual: &Schema) -> Vec<Finding> {
     let mut comparison = Comparison {
         expected,
         actual,

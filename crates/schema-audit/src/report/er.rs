@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    fmt::Write as _,
     io::{self, Write},
 };
 
@@ -89,7 +90,7 @@ fn attribute(table: &Table, column: &Column) -> String {
         comment.push("not null".to_owned());
     }
     if !comment.is_empty() {
-        line.push_str(&format!(" \"{}\"", comment.join("; ")));
+        let _ = write!(line, " \"{}\"", comment.join("; "));
     }
     line
 }

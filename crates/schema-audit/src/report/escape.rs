@@ -4,7 +4,7 @@
 //! characters, and a reader is misled by text that changes direction or takes
 //! no space, so such characters are shown as `\u{…}`.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, fmt::Write as _};
 
 /// How much of a value the formats for people show, in characters. JSON has all
 /// of it.
@@ -12,11 +12,11 @@ pub(super) const SHOWN_CHARS: usize = 300;
 
 /// The text with control and invisible characters as `\u{…}`, so on one line.
 pub(crate) fn shown(text: &str) -> Cow<'_, str> {
-    escape(text, |character| needs_escape(character))
+    escape(text, needs_escape)
 }
 
 /// As [`shown`], but line breaks and tabs stay: for SQL and other blocks.
-pub(super) fn shown_lines(text: &str) -> Cow<'_, str> {
+pub(crate) fn shown_lines(text: &str) -> Cow<'_, str> {
     escape(text, |character| {
         !matches!(character, '\n' | '\t') && needs_escape(character)
     })
@@ -62,7 +62,7 @@ pub(super) fn json(text: &str) -> String {
             continue;
         }
         for unit in character.encode_utf16(&mut [0; 2]) {
-            escaped.push_str(&format!("\\u{unit:04x}"));
+            let _ = write!(escaped, "\\u{unit:04x}");
         }
     }
     escaped

@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeSet,
+    fmt::Write as _,
     io::{self, Write},
 };
 
@@ -199,7 +200,7 @@ fn write_unmodelled(side: &str, things: &[Unmodelled], out: &mut impl Write) -> 
 
 fn write_repair(plan: &Plan, out: &mut impl Write) -> io::Result<()> {
     writeln!(out, "\n## Repair\n")?;
-    write_code("sql", &words::sql(plan), out)?;
+    write_code("sql", &plan.to_sql(), out)?;
     if !plan.refused.is_empty() {
         writeln!(out, "\n### Not repaired\n")?;
         write_header(&["Finding", "Why"], out)?;
@@ -291,7 +292,7 @@ pub(super) fn code(text: &str) -> String {
     let mut html = String::from("<code>");
     for character in text.chars() {
         if character.is_ascii_punctuation() {
-            html.push_str(&format!("&#{};", u32::from(character)));
+            let _ = write!(html, "&#{};", u32::from(character));
         } else {
             html.push(character);
         }

@@ -22,6 +22,8 @@ pub mod sarif;
 pub mod text;
 mod words;
 
+#[cfg(feature = "cli")]
+pub(crate) use escape::{shown, shown_lines};
 pub use item::Item;
 pub use json_schema::{JSON_SCHEMA, json_schema};
 pub use model::{

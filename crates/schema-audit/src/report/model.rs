@@ -8,7 +8,7 @@ use serde::{Serialize, Serializer};
 use super::Item;
 use crate::{
     compare::{Finding, Severity},
-    repair::Plan,
+    repair::{self, Plan, Refusal},
     schema::{ObjectName, Schema, Unmodelled},
 };
 
@@ -63,10 +63,16 @@ pub struct NotCompared {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[schemars(deny_unknown_fields)]
 pub struct Proof {
-    /// Whether the repair ran, and an audit of the copy found nothing more.
+    /// Whether the repair ran, and an audit of the copy found nothing more but
+    /// what was left out or refused.
     pub clean: bool,
-    /// What is left after it.
+    /// What is left after it and should not be.
     pub remaining: Vec<Item>,
+    /// Findings that need a destructive statement that was not asked for, as
+    /// `code object`.
+    pub left_out: Vec<String>,
+    /// Findings without a repair.
+    pub refused: Vec<Refusal>,
     /// Why it did not run to its end.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
@@ -178,7 +184,9 @@ impl Report {
             })
             .collect();
         self.compared.extend(names);
-        self.unmodelled.expected.extend_from_slice(&expected.unmodelled);
+        self.unmodelled
+            .expected
+            .extend_from_slice(&expected.unmodelled);
         self.unmodelled.actual.extend_from_slice(&actual.unmodelled);
         self.add_findings(findings);
     }
@@ -224,6 +232,19 @@ impl Report {
     }
 }
 
+impl From<&repair::Proof> for Proof {
+    fn from(proof: &repair::Proof) -> Self {
+        let failed = proof.failed.as_ref();
+        Self {
+            clean: proof.clean,
+            remaining: proof.left.iter().map(Item::from).collect(),
+            left_out: proof.left_out.clone(),
+            refused: proof.refused.clone(),
+            error: failed.map(|failed| format!("{}: {}", failed.statement, failed.error)),
+        }
+    }
+}
+
 /// The names of everything in a schema that is compared.
 fn objects(schema: &Schema) -> impl Iterator<Item = &ObjectName> {
     let tables = schema.tables.iter().map(|table| &table.name);
@@ -233,7 +254,7 @@ fn objects(schema: &Schema) -> impl Iterator<Item = &ObjectName> {
     tables.chain(enums).chain(domains).chain(sequences)
 }
 
-/// The report as JSON has it: with what follows from it.
+/// The report of an audit.
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "Report", deny_unknown_fields)]
 struct Document<'a> {

@@ -154,7 +154,7 @@ fn write_repair(report: &Report, out: &mut impl Write) -> io::Result<()> {
         return Ok(());
     };
     writeln!(out, "\nRepair")?;
-    let sql = words::sql(plan);
+    let sql = plan.to_sql();
     let shown = escape::shown_lines(&sql);
     if shown != sql {
         writeln!(

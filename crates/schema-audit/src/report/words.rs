@@ -1,10 +1,9 @@
 //! Words that several formats share.
 
+use std::fmt::Write as _;
+
 use super::{Item, Proof, escape};
-use crate::{
-    compare::{Severity, Side},
-    repair::Plan,
-};
+use crate::compare::{Severity, Side};
 
 pub(super) const fn severity(severity: Severity) -> &'static str {
     match severity {
@@ -25,7 +24,11 @@ pub(super) const fn side(side: Side) -> &'static str {
 
 /// The value, or a word for its absence.
 pub(super) fn or_nothing(value: Option<&str>) -> String {
-    value.map_or_else(|| "nothing".to_owned(), escape::value)
+    match value {
+        None => "nothing".to_owned(),
+        Some("") => "(empty)".to_owned(),
+        Some(text) => escape::value(text),
+    }
 }
 
 /// The same in a length that leaves room for more on the line.
@@ -61,16 +64,16 @@ pub(super) fn message(item: &Item) -> String {
     if item.expected.is_some() || item.actual.is_some() {
         let expected = quoted(item.expected.as_deref());
         let actual = quoted(item.actual.as_deref());
-        text.push_str(&format!(": expected {expected}, actual {actual}"));
+        let _ = write!(text, ": expected {expected}, actual {actual}");
     }
     if let Some(which) = item.side {
-        text.push_str(&format!("; {}", side(which)));
+        let _ = write!(text, "; {}", side(which));
     }
     if let Some(rows) = rows(item) {
-        text.push_str(&format!("; rows {rows}"));
+        let _ = write!(text, "; rows {rows}");
     }
     if let Some(remedy) = &item.remedy {
-        text.push_str(&format!("; remedy: {}", escape::value(remedy)));
+        let _ = write!(text, "; remedy: {}", escape::value(remedy));
     }
     text
 }
@@ -83,19 +86,22 @@ fn quoted(value: Option<&str>) -> String {
 }
 
 pub(super) fn proof(proof: &Proof) -> String {
-    match (&proof.error, proof.clean, proof.remaining.len()) {
-        (Some(error), _, _) => format!("it did not run: {}", escape::value(error)),
-        (None, true, _) => "clean after the repair".to_owned(),
-        (None, false, left) => format!("{} after the repair", count(left, "finding", "findings")),
+    let left = proof.remaining.len();
+    let mut text = match (&proof.error, proof.clean) {
+        (Some(error), _) => format!("a statement failed: {}", escape::value(error)),
+        (None, true) => "clean after the repair".to_owned(),
+        (None, false) => format!(
+            "{} left after the repair",
+            count(left, "finding", "findings")
+        ),
+    };
+    for (number, what) in [
+        (proof.left_out.len(), "left out because it destroys data"),
+        (proof.refused.len(), "without a repair"),
+    ] {
+        if number > 0 {
+            let _ = write!(text, ", {number} {what}");
+        }
     }
-}
-
-/// The whole repair as SQL.
-pub(super) fn sql(plan: &Plan) -> String {
-    let mut sql = String::new();
-    for statement in &plan.statements {
-        sql.push_str(&statement.sql);
-        sql.push_str(";\n");
-    }
-    sql
+    text
 }

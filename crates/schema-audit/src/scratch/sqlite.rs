@@ -1,25 +1,139 @@
-//! Scratch copies of SQLite files.
+//! Scratch copies of SQLite files: a file of its own in a temporary directory.
 
-use sea_orm::DatabaseConnection;
-use secrecy::SecretString;
+use std::str::FromStr;
+
+use sea_orm::{
+    ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbErr, RuntimeErr,
+    sqlx::{self, ConnectOptions as _, Connection, SqliteConnection, sqlite::SqliteConnectOptions},
+};
+use secrecy::{ExposeSecret, SecretString};
+use tempfile::TempDir;
+use url::Url;
 
 use super::ScratchError;
 
-/// A scratch file.
+/// A scratch file with the directory that holds it.
 #[derive(Debug)]
-pub(super) struct ScratchFile;
+pub(super) struct ScratchFile {
+    directory: TempDir,
+}
 
 impl ScratchFile {
-    /// Removes the file.
+    /// Removes the file, and what SQLite put beside it.
     pub(super) fn remove(self) -> Result<(), ScratchError> {
-        Err(ScratchError::Unsupported)
+        let name = self.directory.path().display().to_string();
+        self.directory
+            .close()
+            .map_err(|error| ScratchError::Remove {
+                name,
+                source: DbErr::Custom(error.to_string()),
+            })
     }
 }
 
-/// Copies the schema of a file into a scratch file.
-#[expect(clippy::unused_async, reason = "its place is held until it is written")]
+/// What makes the live schema, in an order in which it can be made.
+struct Definitions {
+    encoding: String,
+    /// The kind of object with its statement.
+    statements: Vec<(String, String)>,
+}
+
+/// Copies the schema of a file into a scratch file. The live file is opened for
+/// reading alone.
 pub(super) async fn copy_of(
-    _url: &SecretString,
+    url: &SecretString,
 ) -> Result<(ScratchFile, SecretString, DatabaseConnection), ScratchError> {
-    Err(ScratchError::Unsupported)
+    let options = SqliteConnectOptions::from_str(url.expose_secret())
+        .map_err(|_| ScratchError::Url)?
+        .read_only(true)
+        .disable_statement_logging();
+    let live = definitions(&options)
+        .await
+        .map_err(|source| ScratchError::Connect {
+            place: options.get_filename().display().to_string(),
+            source: db_error(source),
+        })?;
+    let (file, place) = make_file()?;
+    let copy = SecretString::from(place);
+    let db = connect(&copy, &file).await?;
+    if let Err(source) = load(&db, &live).await {
+        let name = file.directory.path().display().to_string();
+        // The directory goes with `file`; an open connection keeps nothing.
+        let _ = db.close().await;
+        return Err(ScratchError::Restore { name, source });
+    }
+    Ok((file, copy, db))
+}
+
+fn db_error(error: sqlx::Error) -> DbErr {
+    DbErr::Conn(RuntimeErr::SqlxError(error.into()))
+}
+
+/// Virtual tables bring the tables that they keep their data in, and SQLite
+/// makes its own by itself.
+async fn definitions(options: &SqliteConnectOptions) -> Result<Definitions, sqlx::Error> {
+    let mut live = SqliteConnection::connect_with(options).await?;
+    let encoding = sqlx::query_scalar("PRAGMA encoding")
+        .fetch_one(&mut live)
+        .await?;
+    let statements = sqlx::query_as(
+        "SELECT type, sql FROM main.sqlite_schema m \
+         WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' \
+         AND NOT EXISTS (SELECT 1 FROM pragma_table_list l \
+         WHERE l.schema = 'main' AND l.name = m.name AND l.type = 'shadow') \
+         ORDER BY CASE type WHEN 'table' THEN 1 WHEN 'index' THEN 2 WHEN 'view' THEN 3 \
+         ELSE 4 END, rowid",
+    )
+    .fetch_all(&mut live)
+    .await?;
+    live.close().await?;
+    Ok(Definitions {
+        encoding,
+        statements,
+    })
+}
+
+fn make_file() -> Result<(ScratchFile, String), ScratchError> {
+    let create = |error: String| ScratchError::Create {
+        name: std::env::temp_dir().display().to_string(),
+        source: DbErr::Custom(error),
+    };
+    let directory = tempfile::Builder::new()
+        .prefix("schema-audit-")
+        .tempdir()
+        .map_err(|error| create(error.to_string()))?;
+    let path = Url::from_file_path(directory.path().join("scratch.db"))
+        .map_err(|()| create("the temporary directory has no absolute path".to_owned()))?;
+    let url = format!("sqlite://{}?mode=rwc", path.path());
+    Ok((ScratchFile { directory }, url))
+}
+
+async fn connect(
+    url: &SecretString,
+    file: &ScratchFile,
+) -> Result<DatabaseConnection, ScratchError> {
+    let mut options = ConnectOptions::new(url.expose_secret());
+    options.sqlx_logging(false);
+    Database::connect(options)
+        .await
+        .map_err(|source| ScratchError::Connect {
+            place: file.directory.path().display().to_string(),
+            source,
+        })
+}
+
+async fn load(db: &DatabaseConnection, live: &Definitions) -> Result<(), DbErr> {
+    let encoding = live.encoding.replace('\'', "''");
+    db.execute_unprepared(&format!("PRAGMA encoding = '{encoding}'"))
+        .await?;
+    for (kind, sql) in &live.statements {
+        match db.execute_unprepared(sql).await {
+            Ok(_) => {}
+            // A module that only the live application loads: such a table has no
+            // part in a repair.
+            Err(error) if kind == "table" && error.to_string().contains("no such module") => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
 }

@@ -109,6 +109,19 @@ impl DatabaseUrl {
         &self.redacted
     }
 
+    /// The URL with its password, for another library that connects by itself.
+    #[must_use]
+    pub fn with_password(&self) -> SecretString {
+        let (Some(password), Ok(mut url)) = (self.password(), Url::parse(&self.without_password))
+        else {
+            return SecretString::from(self.without_password.clone());
+        };
+        // As a parameter, because a URL that names its host in one takes no
+        // password before it.
+        url.query_pairs_mut().append_pair("password", password);
+        SecretString::from(String::from(url))
+    }
+
     pub(super) fn kind(&self) -> Kind {
         self.kind
     }
@@ -197,6 +210,21 @@ pub enum InvalidDatabaseUrl {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn f43_the_password_is_back_in_the_url_as_it_was() {
+        for text in [
+            "postgres://u:p%2Fw%23+%25%20d@h:5433/d?sslmode=disable",
+            "postgresql+asyncpg://u@/d?host=/run/pg&password=p%2Fw%23%2B%25%20d",
+        ] {
+            let url = DatabaseUrl::parse(text).unwrap();
+            let again = DatabaseUrl::parse(url.with_password().expose_secret()).unwrap();
+            assert_eq!(again.password(), Some("p/w#+% d"), "{text}");
+            assert_eq!(again.without_password(), url.without_password(), "{text}");
+        }
+        let url = DatabaseUrl::parse("sqlite://a.db?mode=ro").unwrap();
+        assert_eq!(url.with_password().expose_secret(), "sqlite://a.db?mode=ro");
+    }
 
     #[test]
     fn f43_both_schemes_and_sqlalchemy_drivers_are_read_alike() {

@@ -8,6 +8,7 @@ mod prospects;
 mod refused_files;
 mod tenants;
 mod terminal;
+mod verify;
 
 use std::path::{Path, PathBuf};
 

@@ -232,14 +232,16 @@ fn sql() -> String {
         })
         .collect();
     format!(
-        ", member as materialized (select classid, objid from pg_depend where deptype = 'e') {}",
+        ", member as materialized (select classid, objid from pg_depend \
+         where deptype = 'e' or deptype = 'i' and classid = 'pg_proc'::regclass) {}",
         parts.join(" union all ")
     )
 }
 
 type Part = (&'static str, String);
 
-/// A condition: the object is not a member of an extension.
+/// A condition: the object is neither a member of an extension nor a function
+/// that came with a range type.
 fn own(catalog: &str, oid: &str) -> String {
     format!(
         "not exists (select from member e where e.classid = '{catalog}'::regclass \

@@ -6,14 +6,13 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use sqlite3_parser::ast::{
     Cmd, ColumnConstraint, ColumnDefinition, CreateTableBody, DeferSubclause, Expr,
-    InitDeferredPred, NamedTableConstraint, ResolveType, SortOrder, SortedColumn, Stmt,
-    TableConstraint,
+    InitDeferredPred, NamedTableConstraint, ResolveType, SortedColumn, Stmt, TableConstraint,
 };
 use sqlite3_parser::lexer::sql::Parser;
 use sqlite3_parser::{Bump, FallibleIterator};
 
 use super::expression::{self, Names, TooDeep};
-use super::ident;
+use super::{ident, sources};
 use crate::schema::{Check, Deferrable};
 
 /// A statement that the parser does not read; the pragmas still do.
@@ -58,7 +57,6 @@ pub(super) struct KeyText {
 #[derive(Debug)]
 pub(super) struct KeyColumn {
     pub(super) name: String,
-    pub(super) descending: bool,
     pub(super) collation: Option<String>,
 }
 
@@ -154,6 +152,14 @@ pub(super) fn index(sql: &str, names: Names<'_>) -> Result<IndexText, Unreadable
     })
 }
 
+/// The tables that a CREATE VIEW reads.
+pub(super) fn view(sql: &str) -> Result<Vec<String>, Unreadable> {
+    read(sql, |statement| match statement {
+        Stmt::CreateView { select, .. } => Ok(sources::of(select)),
+        _ => Err(Unreadable),
+    })
+}
+
 /// A default in its one spelling. The pragma gives the text of the clause, and
 /// a name in it is a text to SQLite.
 pub(super) fn default(text: &str) -> Result<String, Unreadable> {
@@ -214,21 +220,19 @@ impl TableText {
                     conflict_clause, ..
                 } => text.not_null_conflict = conflict(*conflict_clause),
                 ColumnConstraint::PrimaryKey {
-                    order,
                     conflict_clause,
                     auto_increment,
+                    ..
                 } => {
                     self.primary_key = Some(KeyText {
                         autoincrement: *auto_increment,
-                        ..KeyText::of_column(constraint_name, &name, *order, *conflict_clause)
+                        ..KeyText::of_column(constraint_name, &name, *conflict_clause)
                     });
                 }
-                ColumnConstraint::Unique(on_conflict) => self.uniques.push(KeyText::of_column(
-                    constraint_name,
-                    &name,
-                    None,
-                    *on_conflict,
-                )),
+                ColumnConstraint::Unique(on_conflict) => {
+                    self.uniques
+                        .push(KeyText::of_column(constraint_name, &name, *on_conflict))
+                }
                 ColumnConstraint::Check(condition) => {
                     self.check(constraint_name, condition, names)?;
                 }
@@ -312,17 +316,11 @@ impl TableText {
 }
 
 impl KeyText {
-    fn of_column(
-        name: Option<String>,
-        column: &str,
-        order: Option<SortOrder>,
-        on_conflict: Option<ResolveType>,
-    ) -> Self {
+    fn of_column(name: Option<String>, column: &str, on_conflict: Option<ResolveType>) -> Self {
         Self {
             name,
             columns: vec![KeyColumn {
                 name: column.to_owned(),
-                descending: order == Some(SortOrder::Desc),
                 collation: None,
             }],
             on_conflict: conflict(on_conflict),
@@ -353,11 +351,7 @@ fn key_column(column: &SortedColumn<'_>) -> KeyColumn {
         Expr::Literal(sqlite3_parser::ast::Literal::String(text)) => ident::unquote(text),
         other => other.to_string(),
     };
-    KeyColumn {
-        name,
-        descending: column.order == Some(SortOrder::Desc),
-        collation,
-    }
+    KeyColumn { name, collation }
 }
 
 /// An indexed expression without its COLLATE, and the collation.

@@ -9,6 +9,7 @@ mod catalog;
 mod definition;
 mod expression;
 pub(crate) mod ident;
+mod sources;
 #[cfg(test)]
 mod tests;
 
@@ -20,4 +21,9 @@ use crate::schema::Schema;
 /// Reads `main`. The caller has begun a transaction.
 pub(super) async fn read(db: &impl ConnectionTrait) -> Result<Schema, InspectError> {
     Ok(assemble::schema(&catalog::Catalog::read(db).await?))
+}
+
+/// The tables that a stored CREATE VIEW reads; none if it cannot be read.
+pub(crate) fn tables_read(definition: &str) -> Vec<String> {
+    definition::view(definition).unwrap_or_default()
 }

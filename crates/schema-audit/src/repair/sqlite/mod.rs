@@ -1,23 +1,34 @@
-//! Repairs of SQLite.
+//! Repairs of SQLite, which can add a column and little else: for the rest a
+//! table is built anew beside the old one, as
+//! <https://sqlite.org/lang_altertable.html#otheralter> says, without losing a
+//! row, an index, a trigger, or the rows of other tables that point to it.
 
-use super::{Options, Plan};
-use crate::{compare::Finding, schema::Schema};
+mod affinity;
+mod apply;
+mod ddl;
+mod plan;
+mod rebuild;
+mod target;
+#[cfg(test)]
+mod tests;
+mod views;
 
-/// Plans a repair of an SQLite schema.
-pub(crate) fn plan(
-    _expected: &Schema,
-    _actual: &Schema,
-    _findings: &[Finding],
-    _options: &Options,
-) -> Plan {
-    Plan::default()
-}
+pub(crate) use apply::{ApplyError, apply};
+pub(crate) use plan::plan;
 
-/// Runs a plan on SQLite.
-#[expect(clippy::unused_async, reason = "its place is held until it is written")]
-pub(crate) async fn apply(
-    _db: &sea_orm::DatabaseConnection,
-    _plan: &super::Plan,
-) -> Result<(), super::ApplyError> {
-    Err(super::ApplyError::Unsupported)
-}
+/// What a connection has to be told before the plan's transaction: DROP TABLE
+/// would delete the rows that point to the old table, and nobody may look at
+/// views while it is away. Neither setting can change within a transaction.
+pub(crate) const BEFORE: &[&str] = &[
+    "PRAGMA foreign_keys = OFF",
+    "PRAGMA legacy_alter_table = ON",
+    "BEGIN IMMEDIATE",
+];
+
+/// What follows the plan. A row that the check prints is a row that points to
+/// nothing: roll back instead.
+pub(crate) const AFTER: &[&str] = &[
+    "PRAGMA foreign_key_check",
+    "COMMIT",
+    "PRAGMA legacy_alter_table = OFF",
+];

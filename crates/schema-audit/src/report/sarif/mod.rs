@@ -4,6 +4,7 @@ mod model;
 
 use std::{
     collections::{BTreeMap, HashMap},
+    fmt::Write as _,
     io::{self, Write},
 };
 
@@ -176,11 +177,10 @@ fn location(object: &str, uri: &str) -> Location {
 fn fingerprint(code: &str, object: &str, nth: usize) -> BTreeMap<&'static str, String> {
     let mut hash = Sha256::new();
     hash.update(format!("{code}\0{object}\0{nth}"));
-    let digest: String = hash
-        .finalize()
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
+    let mut digest = String::new();
+    for byte in hash.finalize() {
+        let _ = write!(digest, "{byte:02x}");
+    }
     BTreeMap::from([("schemaAuditFinding/v1", digest)])
 }
 
@@ -191,7 +191,7 @@ fn uri(path: &str) -> String {
         if byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte) {
             uri.push(char::from(byte));
         } else {
-            uri.push_str(&format!("%{byte:02X}"));
+            let _ = write!(uri, "%{byte:02X}");
         }
     }
     uri

@@ -1,0 +1,148 @@
+//! `outreach audit`.
+
+use std::{
+    fs,
+    io::{self, Write},
+};
+
+use outreach_service::connect;
+use schema_audit::{
+    inspect::Scope,
+    repair::{Destructive, Options, prove},
+    report::{self, Item, Proof, Report},
+    scratch::ScratchOptions,
+};
+
+use super::verify::{self, reading};
+use crate::{
+    args::{Audit, AuditFormat, Connection, Diagram},
+    audit::{self, Examination, Request},
+    exit::Error,
+    output,
+};
+
+pub(crate) async fn run(connection: &Connection, arguments: &Audit) -> Result<(), Error> {
+    look(connection, arguments)
+        .await
+        .map_err(Error::could_not_look)
+}
+
+async fn look(connection: &Connection, arguments: &Audit) -> Result<(), Error> {
+    let options = connection.options()?;
+    let db = connect::open(&reading(&options)?).await?;
+    let request = Request {
+        revision: arguments.revision,
+        data: arguments.data,
+        ignored: arguments.ignore.clone(),
+        repair: arguments.repair || arguments.prove,
+        schema: options.schema_name().map(str::to_owned),
+    };
+    let examination = audit::examine(&db, &request).await?;
+    db.close().await.map_err(Error::failed)?;
+    if let Some(diagram) = arguments.er {
+        return write(arguments, |out| draw(&examination, diagram, out));
+    }
+    let name = options.url().redacted();
+    let mut report = audit::report(&examination, &name);
+    add_repair(connection, arguments, &examination, &mut report).await?;
+    if arguments.format == AuditFormat::Markdown && arguments.revision.is_none() {
+        let checklist = verify::run_checklist(connection).await?;
+        report.checks = checklist.into_checks();
+    }
+    write(arguments, |out| match arguments.format {
+        AuditFormat::Text => report::text::write(&report, out),
+        AuditFormat::Json => report::json::write(&report, out),
+        AuditFormat::Markdown => report::markdown::write(&report, out),
+        AuditFormat::Sarif => report::sarif::write(&report, &name, out),
+        AuditFormat::Junit => report::junit::write(&report, out),
+        AuditFormat::Github => report::github::write(&report, out),
+    })?;
+    match report.exit_status() {
+        0 => Ok(()),
+        _ => Err(Error::findings()),
+    }
+}
+
+/// Writes to the file that was named, or to standard output.
+fn write(
+    arguments: &Audit,
+    print: impl FnOnce(&mut Vec<u8>) -> io::Result<()>,
+) -> Result<(), Error> {
+    let mut text = Vec::new();
+    print(&mut text).map_err(Error::failed)?;
+    let Some(path) = &arguments.output else {
+        return output::print(&String::from_utf8_lossy(&text));
+    };
+    fs::write(path, &text)
+        .map_err(|error| Error::failed(error).context(format!("cannot write `{}`", path.display())))
+}
+
+fn draw(examination: &Examination, diagram: Diagram, out: &mut Vec<u8>) -> io::Result<()> {
+    match diagram {
+        Diagram::Live => report::er::write(&examination.live, out),
+        Diagram::Expected => report::er::write(&examination.expected, out),
+        Diagram::Both => {
+            for (title, schema) in [
+                ("Live", &examination.live),
+                ("Expected", &examination.expected),
+            ] {
+                writeln!(out, "## {title}\n\n```mermaid")?;
+                report::er::write(schema, out)?;
+                writeln!(out, "```\n")?;
+            }
+            Ok(())
+        }
+    }
+}
+
+async fn add_repair(
+    connection: &Connection,
+    arguments: &Audit,
+    examination: &Examination,
+    report: &mut Report,
+) -> Result<(), Error> {
+    if !arguments.repair && !arguments.prove {
+        return Ok(());
+    }
+    report.repair = Some(examination.repair(destructive(&arguments.destructive)));
+    if !arguments.prove {
+        return Ok(());
+    }
+    let database = connection.options()?;
+    let scope = match database.schema_name() {
+        Some(schema) => Scope::Named(schema.to_owned()),
+        None => Scope::Current,
+    };
+    let scratch = ScratchOptions {
+        server: arguments.scratch.clone().map(Into::into),
+    };
+    let live = database.url().with_password();
+    let options = Options {
+        destructive: destructive(&arguments.destructive),
+        ..Options::default()
+    };
+    let proof = prove(&live, &scope, &examination.repaired(), &options, &scratch)
+        .await
+        .map_err(Error::failed)?;
+    report.proof = Some(Proof {
+        clean: proof.clean,
+        left_out: proof.left_out,
+        refused: proof.refused,
+        remaining: proof.left.iter().map(Item::from).collect(),
+        error: proof
+            .failed
+            .map(|failed| format!("{}: {}", failed.error, failed.statement)),
+    });
+    report.repair = Some(proof.plan);
+    Ok(())
+}
+
+fn destructive(named: &[String]) -> Destructive {
+    if named.iter().any(|label| label == "all") {
+        return Destructive::All;
+    }
+    if named.is_empty() {
+        return Destructive::Never;
+    }
+    Destructive::Named(named.iter().cloned().collect())
+}

@@ -1,0 +1,6 @@
+mod base;
+mod cases;
+mod drifted;
+mod models;
+mod real_entities;
+mod seeds;

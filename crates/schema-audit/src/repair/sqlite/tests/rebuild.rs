@@ -1,0 +1,337 @@
+use super::*;
+use crate::repair::{Hazard, sqlite::ApplyError};
+
+/// A parent, a child with a cascade, a trigger that writes down each deleted
+/// row, a view, indexes, and numbers that were given out.
+const LIVE: &str = "
+    PRAGMA foreign_keys = ON;
+    CREATE TABLE parent (id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT, note TEXT DEFAULT 'n');
+    CREATE TABLE child (id INTEGER PRIMARY KEY, parent_id INT REFERENCES parent (id) ON DELETE CASCADE);
+    CREATE TABLE log (line TEXT);
+    CREATE INDEX parent_name ON parent (name);
+    CREATE TRIGGER parent_gone AFTER DELETE ON parent BEGIN INSERT INTO log VALUES (old.name); END;
+    CREATE VIEW names AS SELECT name FROM parent;
+    INSERT INTO parent (id, name, note) VALUES (1, 'a', 'x'), (2, NULL, NULL), (9, 'c', 'z');
+    DELETE FROM parent WHERE id = 9;
+    DELETE FROM log;
+    INSERT INTO child VALUES (1, 1), (2, 2), (3, NULL);
+";
+
+const EXPECTED: &str = "
+    CREATE TABLE parent (id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL DEFAULT 'none',
+        note TEXT DEFAULT 'n' CHECK (length(note) < 9), UNIQUE (name));
+    CREATE TABLE child (id INTEGER PRIMARY KEY, parent_id INT REFERENCES parent (id) ON DELETE CASCADE);
+    CREATE TABLE log (line TEXT);
+    CREATE INDEX parent_name ON parent (name);
+";
+
+#[tokio::test]
+async fn a_rebuild_keeps_rows_children_triggers_views_and_numbers() {
+    let db = open(LIVE).await;
+    let left = repaired(&db, EXPECTED, &Options::default()).await;
+    assert_eq!(left, []);
+    let parents = "SELECT id || ' ' || name || ' ' || coalesce(note, '-') FROM parent ORDER BY id";
+    assert_eq!(rows(&db, parents).await, ["1 a x", "2 none -"]);
+    assert_eq!(
+        rows(&db, "SELECT id || '' FROM child ORDER BY id").await,
+        ["1", "2", "3"]
+    );
+    assert_eq!(rows(&db, "SELECT line FROM log").await, [""; 0]);
+    assert_eq!(
+        rows(&db, "SELECT name FROM names ORDER BY name").await,
+        ["a", "none"]
+    );
+    // Number 9 is not given out again, and the trigger and the cascade work.
+    db.execute_unprepared(
+        "INSERT INTO parent (name) VALUES ('new'); DELETE FROM parent WHERE id = 1",
+    )
+    .await
+    .unwrap();
+    assert_eq!(rows(&db, "SELECT max(id) || '' FROM parent").await, ["10"]);
+    assert_eq!(rows(&db, "SELECT line FROM log").await, ["a"]);
+    assert_eq!(
+        rows(&db, "SELECT id || '' FROM child ORDER BY id").await,
+        ["2", "3"]
+    );
+}
+
+#[tokio::test]
+async fn the_connection_has_its_settings_back_after_success_and_after_failure() {
+    let db = open(LIVE).await;
+    assert_eq!(repaired(&db, EXPECTED, &Options::default()).await, []);
+    let settings = async || {
+        let pragma = |name| format!("SELECT {name} || '' FROM pragma_{name}");
+        (
+            rows(&db, &pragma("foreign_keys")).await,
+            rows(&db, &pragma("legacy_alter_table")).await,
+        )
+    };
+    assert_eq!(
+        settings().await,
+        (vec!["1".to_owned()], vec!["0".to_owned()])
+    );
+    let broken = Plan {
+        statements: vec![crate::repair::Statement {
+            sql: "DROP TABLE nothing".to_owned(),
+            hazards: Vec::new(),
+            mends: Vec::new(),
+            destructive: false,
+            left_out: false,
+        }],
+        refused: Vec::new(),
+    };
+    apply(&db, &broken).await.unwrap_err();
+    assert_eq!(
+        settings().await,
+        (vec!["1".to_owned()], vec!["0".to_owned()])
+    );
+    db.execute_unprepared("BEGIN; COMMIT").await.unwrap();
+}
+
+#[tokio::test]
+async fn filled_nulls_and_possible_failures_are_said() {
+    let db = open(LIVE).await;
+    let (_, plan) = planned(&db, EXPECTED, &Options::default()).await;
+    let copy = plan
+        .statements
+        .iter()
+        .find(|s| s.sql.starts_with("INSERT"))
+        .unwrap();
+    assert_eq!(
+        copy.hazards,
+        [Hazard::TableRewrite, Hazard::MayFail, Hazard::FillsNulls]
+    );
+    assert!(
+        copy.mends
+            .contains(&"nullability-changed main.parent.name".to_owned())
+    );
+    assert!(
+        plan.statements
+            .iter()
+            .all(|statement| !statement.destructive)
+    );
+}
+
+#[tokio::test]
+async fn a_row_that_breaks_the_new_condition_undoes_all() {
+    let db = open(LIVE).await;
+    db.execute_unprepared("UPDATE parent SET note = 'much too long'")
+        .await
+        .unwrap();
+    let before = schema(&db).await;
+    let (_, plan) = planned(&db, EXPECTED, &Options::default()).await;
+    let error = apply(&db, &plan).await.unwrap_err();
+    assert!(matches!(error, ApplyError::Statement { .. }), "{error:?}");
+    assert_eq!(schema(&db).await, before);
+    assert_eq!(rows(&db, "SELECT id || '' FROM child").await.len(), 3);
+}
+
+#[tokio::test]
+async fn rows_that_would_point_to_nothing_undo_all() {
+    let db = open(
+        "CREATE TABLE p (id INTEGER PRIMARY KEY); CREATE TABLE c (x INT); INSERT INTO c VALUES (7)",
+    )
+    .await;
+    let expected =
+        "CREATE TABLE p (id INTEGER PRIMARY KEY); CREATE TABLE c (x INT REFERENCES p (id))";
+    let (_, plan) = planned(&db, expected, &Options::default()).await;
+    let error = apply(&db, &plan).await.unwrap_err();
+    assert!(
+        matches!(&error, ApplyError::Orphans { table, count: 1 } if table == "c"),
+        "{error:?}"
+    );
+    // What pointed to nothing before is no reason.
+    let db = open(
+        "PRAGMA foreign_keys = OFF; CREATE TABLE p (id INTEGER PRIMARY KEY); \
+        CREATE TABLE c (x INT REFERENCES p (id)); INSERT INTO c VALUES (7)",
+    )
+    .await;
+    let expected = "CREATE TABLE p (id INTEGER PRIMARY KEY); CREATE TABLE c (x INT NOT NULL REFERENCES p (id))";
+    assert_eq!(repaired(&db, expected, &Options::default()).await, []);
+}
+
+#[tokio::test]
+async fn a_key_that_ignores_or_replaces_does_not_do_so_with_rows_that_are_there() {
+    let db = open("CREATE TABLE t (a INT, b INT); INSERT INTO t VALUES (1, 1), (1, 2)").await;
+    let expected = "CREATE TABLE t (a INT UNIQUE ON CONFLICT REPLACE, b INT)";
+    let (_, plan) = planned(&db, expected, &Options::default()).await;
+    apply(&db, &plan).await.unwrap_err();
+    assert_eq!(rows(&db, "SELECT b || '' FROM t").await, ["1", "2"]);
+}
+
+#[tokio::test]
+async fn what_is_unexpected_stays_unless_it_is_asked_for_by_name() {
+    let live = "CREATE TABLE t (id INTEGER PRIMARY KEY, old TEXT, x INT); CREATE TABLE extra (y INT); \
+        INSERT INTO t VALUES (1, 'kept', 2)";
+    let expected = "CREATE TABLE t (id INTEGER PRIMARY KEY, x INT NOT NULL)";
+
+    let db = open(live).await;
+    let (_, plan) = planned(&db, expected, &Options::default()).await;
+    let left_out: Vec<_> = plan
+        .statements
+        .iter()
+        .filter(|s| s.left_out)
+        .map(|s| s.sql.as_str())
+        .collect();
+    assert_eq!(
+        left_out,
+        [
+            "ALTER TABLE \"t\" DROP COLUMN \"old\"",
+            "DROP TABLE \"extra\""
+        ]
+    );
+    let left = repaired(&db, expected, &Options::default()).await;
+    let codes: Vec<_> = left.iter().map(crate::repair::label).collect();
+    assert_eq!(
+        codes,
+        [
+            "table-unexpected main.extra",
+            "column-unexpected main.t.old"
+        ]
+    );
+    assert_eq!(rows(&db, "SELECT old FROM t").await, ["kept"]);
+
+    let db = open(live).await;
+    let left = repaired(&db, expected, &named("column-unexpected main.t.old")).await;
+    let codes: Vec<_> = left.iter().map(crate::repair::label).collect();
+    assert_eq!(codes, ["table-unexpected main.extra"]);
+
+    let db = open(live).await;
+    assert_eq!(repaired(&db, expected, &all()).await, []);
+    assert_eq!(rows(&db, "SELECT x || '' FROM t").await, ["2"]);
+}
+
+#[tokio::test]
+async fn a_type_that_may_change_values_has_to_be_asked_for() {
+    let live = "CREATE TABLE t (zip TEXT, n INT); INSERT INTO t VALUES ('00123', 1)";
+    let expected = "CREATE TABLE t (zip INTEGER, n BIGINT)";
+    let db = open(live).await;
+    let (_, plan) = planned(&db, expected, &Options::default()).await;
+    assert_eq!(plan.refused[0].finding, "type-changed main.t.zip");
+    apply(&db, &plan).await.unwrap();
+    assert_eq!(rows(&db, "SELECT zip FROM t").await, ["00123"]);
+    let db = open(live).await;
+    let (_, plan) = planned(&db, expected, &all()).await;
+    let copy = plan
+        .statements
+        .iter()
+        .find(|s| s.sql.starts_with("INSERT"))
+        .unwrap();
+    assert!(copy.destructive && copy.hazards.contains(&Hazard::DataLoss));
+    assert_eq!(repaired(&db, expected, &all()).await, []);
+}
+
+#[tokio::test]
+async fn columns_and_indexes_are_added_without_a_rebuild() {
+    let db =
+        open("CREATE TABLE t (id INTEGER PRIMARY KEY, a TEXT); CREATE INDEX old ON t (a)").await;
+    let expected = "CREATE TABLE t (id INTEGER PRIMARY KEY, a TEXT, b TEXT, c INT NOT NULL DEFAULT -1, \
+        d TEXT GENERATED ALWAYS AS (upper(a)) VIRTUAL); CREATE UNIQUE INDEX new ON t (lower(b) DESC) WHERE c > 0";
+    let (_, plan) = planned(&db, expected, &Options::default()).await;
+    assert_eq!(
+        sql(&plan),
+        "DROP INDEX \"old\";\n\
+         ALTER TABLE \"t\" ADD COLUMN \"b\" TEXT;\n\
+         ALTER TABLE \"t\" ADD COLUMN \"c\" INT NOT NULL DEFAULT -1;\n\
+         ALTER TABLE \"t\" ADD COLUMN \"d\" TEXT GENERATED ALWAYS AS (upper(a)) VIRTUAL;\n\
+         CREATE UNIQUE INDEX \"new\" ON \"t\" ((lower(b)) DESC) WHERE c > 0;"
+    );
+    assert_eq!(repaired(&db, expected, &Options::default()).await, []);
+}
+
+#[tokio::test]
+async fn a_view_that_would_break_stops_the_repair() {
+    let db =
+        open("CREATE TABLE t (id INTEGER PRIMARY KEY, a TEXT); CREATE VIEW v AS SELECT a FROM t")
+            .await;
+    let (_, plan) = planned(&db, "CREATE TABLE t (id INTEGER PRIMARY KEY)", &all()).await;
+    let error = apply(&db, &plan).await.unwrap_err();
+    assert!(
+        matches!(&error, ApplyError::View { view, .. } if view == "v"),
+        "{error:?}"
+    );
+    assert_eq!(schema(&db).await.tables[0].columns.len(), 2);
+}
+
+#[tokio::test]
+async fn a_trigger_that_would_break_stops_the_repair() {
+    let db = open(
+        "CREATE TABLE t (id INTEGER PRIMARY KEY, a TEXT); CREATE TABLE u (x INT); \
+        CREATE TRIGGER r AFTER INSERT ON u BEGIN UPDATE t SET a = new.x; END",
+    )
+    .await;
+    let expected = "CREATE TABLE t (id INTEGER PRIMARY KEY); CREATE TABLE u (x INT)";
+    let (_, plan) = planned(&db, expected, &all()).await;
+    let error = apply(&db, &plan).await.unwrap_err();
+    assert!(matches!(&error, ApplyError::Trigger { .. }), "{error:?}");
+    assert_eq!(schema(&db).await.tables[0].columns.len(), 2);
+}
+
+#[tokio::test]
+async fn rows_keep_their_rowid() {
+    let db =
+        open("CREATE TABLE t (a TEXT); INSERT INTO t (rowid, a) VALUES (5, 'x'), (9, 'y')").await;
+    let expected = "CREATE TABLE t (a TEXT NOT NULL)";
+    assert_eq!(repaired(&db, expected, &Options::default()).await, []);
+    assert_eq!(
+        rows(&db, "SELECT rowid || a FROM t ORDER BY rowid").await,
+        ["5x", "9y"]
+    );
+}
+
+#[tokio::test]
+async fn f16_any_change_of_a_table_is_repaired() {
+    let shapes = [
+        "(a INTEGER PRIMARY KEY, b TEXT)",
+        "(a INTEGER PRIMARY KEY AUTOINCREMENT, b TEXT COLLATE NOCASE)",
+        "(a INTEGER PRIMARY KEY DESC, b TEXT NOT NULL)",
+        "(a INTEGER CONSTRAINT \"p k\" PRIMARY KEY, b TEXT, CONSTRAINT \"u k\" UNIQUE (b COLLATE NOCASE DESC))",
+        "(a TEXT PRIMARY KEY, b ANY) STRICT",
+        "(a TEXT, b INT, PRIMARY KEY (a, b DESC)) WITHOUT ROWID",
+        "(a INT, b TEXT, g AS (a + 1) STORED, CHECK (g > 0 OR a IS NULL))",
+        "(a INT DEFAULT (1 + 1), b TEXT DEFAULT CURRENT_TIMESTAMP, \"c d\" BLOB DEFAULT X'00')",
+        "(a INT UNIQUE ON CONFLICT IGNORE, b TEXT REFERENCES t (a) ON UPDATE CASCADE DEFERRABLE INITIALLY DEFERRED)",
+        "(\"A\" INT, \"order\" TEXT, CONSTRAINT f FOREIGN KEY (\"A\") REFERENCES t (\"order\"))",
+        "(a NUMERIC(10, 2) NOT NULL ON CONFLICT FAIL, b VARCHAR (5) DEFAULT 'it''s')",
+        "(rowid TEXT, a INT)",
+    ];
+    for from in shapes {
+        for to in shapes {
+            let db = open(&format!("CREATE TABLE t {from}; CREATE INDEX i ON t (a)")).await;
+            let expected = format!("CREATE TABLE T {to}; CREATE INDEX i ON T (a) WHERE a > 0")
+                .replace("TABLE T", "TABLE t");
+            let left = repaired(&db, &expected, &all()).await;
+            assert_eq!(left, [], "{from} to {to}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn another_letter_case_is_the_same_table_and_column_to_sqlite() {
+    let db = open(
+        "CREATE TABLE USERS (Id INTEGER PRIMARY KEY, Name TEXT); INSERT INTO USERS VALUES (1, 'a')",
+    )
+    .await;
+    let expected = "CREATE TABLE users (id INTEGER PRIMARY KEY, name TEXT NOT NULL)";
+    assert_eq!(repaired(&db, expected, &Options::default()).await, []);
+    assert_eq!(rows(&db, "SELECT name FROM users").await, ["a"]);
+}
+
+#[tokio::test]
+async fn what_cannot_be_repaired_is_refused_with_a_reason() {
+    let db = open("CREATE VIEW t AS SELECT 1 AS a; CREATE TABLE s (a VARCHAR(5), b INT)").await;
+    let expected = "CREATE TABLE t (a INT); CREATE TABLE s (b INT) STRICT";
+    let (_, plan) = planned(&db, expected, &Options::default()).await;
+    let refused: Vec<_> = plan.refused.iter().map(|r| r.finding.as_str()).collect();
+    assert_eq!(refused, ["option-changed main.s", "table-missing main.t"]);
+    assert!(
+        plan.refused[0].reason.contains("`a` of type `VARCHAR(5)`"),
+        "{:?}",
+        plan.refused
+    );
+    assert!(
+        plan.refused[1].reason.contains("view"),
+        "{:?}",
+        plan.refused
+    );
+}
