@@ -11,7 +11,7 @@ use tempfile::TempDir;
 use tokio::process::Command;
 use url::Url;
 
-use crate::case::Case;
+use crate::case::{Case, Side};
 
 pub(crate) struct Builder {
     folder: PathBuf,
@@ -45,14 +45,14 @@ impl Builder {
     /// Builds a database from one of the case's files. Tried again, because two
     /// cases may create the same role at the same moment, and because some files
     /// take roles for granted.
-    pub(crate) async fn build(&self, case: &Case, side: &str) -> anyhow::Result<Built> {
+    pub(crate) async fn build(&self, case: &Case, side: Side) -> anyhow::Result<Built> {
         const TRIES: usize = 5;
         let mut tries = 1;
         loop {
             match self.build_once(case, side).await {
                 Ok(built) => return Ok(built),
                 Err(error) if tries == TRIES => {
-                    return Err(error.context(format!("could not build {side}")));
+                    return Err(error.context(format!("could not load {}", side.file())));
                 }
                 Err(error) => self.create_missing_role(&error).await,
             }
@@ -73,8 +73,8 @@ impl Builder {
         }
     }
 
-    async fn build_once(&self, case: &Case, side: &str) -> anyhow::Result<Built> {
-        let file = self.folder.join(&case.id).join(format!("{side}.sql"));
+    async fn build_once(&self, case: &Case, side: Side) -> anyhow::Result<Built> {
+        let file = self.folder.join(&case.id).join(side.file());
         let number = self.number.fetch_add(1, Ordering::Relaxed);
         let server = self.server.as_ref().filter(|_| case.is_postgres());
         let Some(server) = server else {

@@ -23,7 +23,28 @@ pub(crate) struct Listed {
     pub(crate) object: String,
 }
 
+/// One of the two databases of a case.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Side {
+    A,
+    B,
+}
+
+impl Side {
+    /// The name of its file.
+    pub(crate) const fn file(self) -> &'static str {
+        match self {
+            Self::A => "a.sql",
+            Self::B => "b.sql",
+        }
+    }
+}
+
 impl Case {
+    pub(crate) fn is_drift(&self) -> bool {
+        self.expect.starts_with("drift")
+    }
+
     pub(crate) fn is_postgres(&self) -> bool {
         self.dialect == "postgres"
     }

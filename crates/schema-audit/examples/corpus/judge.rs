@@ -14,6 +14,8 @@ pub(crate) struct Pair {
     pub(crate) backward: Vec<Finding>,
     /// In files that were loaded twice.
     pub(crate) twice: Vec<Finding>,
+    /// What is wrong with the repairs, if they were tried.
+    pub(crate) faults: Option<Vec<String>>,
 }
 
 pub(crate) struct Verdict {
@@ -23,6 +25,8 @@ pub(crate) struct Verdict {
     /// Whether everything that is listed was found, and not only something.
     pub(crate) complete: bool,
     pub(crate) silent_twice: bool,
+    /// Whether the repairs do what they should, if they were tried.
+    pub(crate) proved: Option<bool>,
     /// What is wrong.
     pub(crate) reasons: Vec<String>,
 }
@@ -30,12 +34,14 @@ pub(crate) struct Verdict {
 impl Verdict {
     pub(crate) fn of(case: &Case, pair: &Pair) -> Self {
         let mut verdict = match case.expect.as_str() {
-            "drift" | "drift-extended" => Self::drift(case, pair),
+            _ if case.is_drift() => Self::drift(case, pair),
             "soft" => Self::soft(pair),
             _ => Self::silence(pair),
         };
         verdict.silent_twice = pair.twice.is_empty();
         verdict.reasons.extend(told("loaded twice", &pair.twice));
+        verdict.proved = pair.faults.as_ref().map(Vec::is_empty);
+        verdict.reasons.extend(pair.faults.iter().flatten().cloned());
         verdict
     }
 
@@ -45,6 +51,7 @@ impl Verdict {
             passed,
             complete: passed,
             silent_twice: true,
+            proved: None,
             reasons,
         }
     }

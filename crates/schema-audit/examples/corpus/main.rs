@@ -9,6 +9,9 @@
 //! - `soft`: information only;
 //! - `equal-…`: silence.
 //!
+//! With `--prove`, each database that differs is repaired to be what the other one
+//! is, and nothing may be left but what is refused.
+//!
 //! Whatever is expected, a file that is loaded twice must give silence.
 //!
 //! The URL must be that of a role that may create databases and roles, on a
@@ -23,6 +26,7 @@
 mod build;
 mod case;
 mod judge;
+mod prove;
 mod report;
 
 use std::{path::PathBuf, process::ExitCode, sync::Arc};
@@ -38,7 +42,7 @@ use tokio::{sync::Semaphore, task::JoinSet};
 
 use crate::{
     build::Builder,
-    case::{Case, Manifest},
+    case::{Case, Manifest, Side},
     judge::{Pair, Verdict},
     report::Report,
 };
@@ -58,6 +62,9 @@ struct Options {
     /// How many cases to run at once.
     #[arg(long, value_name = "N", default_value_t = 4)]
     jobs: usize,
+    /// Repairs each database that differs, and compares again.
+    #[arg(long)]
+    prove: bool,
     /// Prints all findings of each case.
     #[arg(long)]
     findings: bool,
@@ -70,13 +77,13 @@ async fn main() -> anyhow::Result<ExitCode> {
     let text = std::fs::read_to_string(&manifest)
         .with_context(|| format!("could not read {}", manifest.display()))?;
     let manifest: Manifest = serde_json::from_str(&text)?;
-    let builder = Arc::new(Builder::new(options.path, options.postgres)?);
+    let builder = Arc::new(Builder::new(options.path.clone(), options.postgres.clone())?);
     let cases: Vec<_> = manifest
         .cases
         .into_iter()
         .filter(|case| case.id.contains(&options.only) && builder.can_build(case))
         .collect();
-    let report = run(builder, cases, options.jobs, options.findings).await?;
+    let report = run(builder, cases, &options).await?;
     print!("{report}");
     Ok(ExitCode::from(u8::from(report.failed())))
 }
@@ -84,23 +91,23 @@ async fn main() -> anyhow::Result<ExitCode> {
 async fn run(
     builder: Arc<Builder>,
     cases: Vec<Case>,
-    jobs: usize,
-    print_findings: bool,
+    options: &Options,
 ) -> anyhow::Result<Report> {
-    let turns = Arc::new(Semaphore::new(jobs.max(1)));
+    let turns = Arc::new(Semaphore::new(options.jobs.max(1)));
     let mut running = JoinSet::new();
+    let prove = options.prove;
     for case in cases {
         let (builder, turns) = (Arc::clone(&builder), Arc::clone(&turns));
         running.spawn(async move {
             let _turn = turns.acquire_owned().await;
-            let pair = look(&builder, &case).await;
+            let pair = look(&builder, &case, prove).await;
             (case, pair)
         });
     }
     let mut report = Report::default();
     while let Some(done) = running.join_next().await {
         let (case, pair) = done?;
-        if let (true, Ok(pair)) = (print_findings, &pair) {
+        if let (true, Ok(pair)) = (options.findings, &pair) {
             println!("{}\n{pair}", case.id);
         }
         let verdict = pair.map(|pair| Verdict::of(&case, &pair));
@@ -110,21 +117,27 @@ async fn run(
 }
 
 /// Builds the case's databases and compares them.
-async fn look(builder: &Builder, case: &Case) -> anyhow::Result<Pair> {
-    let a = schema(builder, case, "a").await?;
-    let a_again = schema(builder, case, "a").await?;
-    let b = schema(builder, case, "b").await?;
-    let b_again = schema(builder, case, "b").await?;
+async fn look(builder: &Builder, case: &Case, prove: bool) -> anyhow::Result<Pair> {
+    let a = schema(builder, case, Side::A).await?;
+    let a_again = schema(builder, case, Side::A).await?;
+    let b = schema(builder, case, Side::B).await?;
+    let b_again = schema(builder, case, Side::B).await?;
     let mut twice = compare(&a, &a_again);
     twice.extend(compare(&b, &b_again));
+    let faults = if prove && case.is_drift() {
+        Some(prove::faults(builder, case, &a, &b).await?)
+    } else {
+        None
+    };
     Ok(Pair {
         forward: compare(&a, &b),
         backward: compare(&b, &a),
         twice,
+        faults,
     })
 }
 
-async fn schema(builder: &Builder, case: &Case, side: &str) -> anyhow::Result<Schema> {
+async fn schema(builder: &Builder, case: &Case, side: Side) -> anyhow::Result<Schema> {
     let database = builder.build(case, side).await?;
     let schema = match database.connect().await {
         Ok(connection) => {

@@ -38,6 +38,9 @@ impl Report {
                 kind.passed.add(verdict.passed);
                 kind.complete.add(verdict.complete);
                 kind.silent_twice.add(verdict.silent_twice);
+                if let Some(proved) = verdict.proved {
+                    kind.proved.add(proved);
+                }
                 for (category, found) in verdict.listed {
                     let key = (dialect.clone(), expect.clone(), category);
                     self.categories.entry(key).or_default().add(found);
