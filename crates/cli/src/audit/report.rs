@@ -213,14 +213,14 @@ fn chain(examination: &Examination) -> Section {
     let applied = examination
         .ledgers
         .as_ref()
-        .and_then(|l| l.applied.as_ref());
+        .map(|ledgers| ledgers.applied.as_deref().unwrap_or_default());
     let lines = REVISIONS.iter().enumerate().rev().map(|(index, revision)| {
         let before = index
             .checked_sub(1)
             .and_then(|before| REVISIONS.get(before));
-        let mark = match &applied {
+        let mark = match applied {
             None => '?',
-            Some(applied) if applied.iter().any(|name| name == revision.name) => 'x',
+            Some(applied) if applied.iter().any(|row| row.revision == revision.name) => 'x',
             Some(_) => ' ',
         };
         let down = before.map_or("<base>", |before| before.name);
