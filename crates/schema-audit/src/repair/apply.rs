@@ -72,9 +72,7 @@ pub enum ApplyError {
         source: DbErr,
     },
     /// A trigger would not work any more (SQLite).
-    #[error(
-        "a trigger of `{table}` would not work any more; nothing was changed: change it first"
-    )]
+    #[error("a trigger of `{table}` would not work any more; nothing was changed: change it first")]
     Trigger {
         /// The table or view that it belongs to.
         table: String,
