@@ -39,7 +39,7 @@ impl Plan {
         }
         sql += "BEGIN;\n";
         if let Some(path) = &self.search_path {
-            sql += &format!("SET LOCAL search_path = {path};\n");
+            let _ = writeln!(sql, "SET LOCAL search_path = {path};");
         }
         for statement in &self.statements {
             sql.push('\n');
