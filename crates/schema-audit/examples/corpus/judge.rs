@@ -41,7 +41,9 @@ impl Verdict {
         verdict.silent_twice = pair.twice.is_empty();
         verdict.reasons.extend(told("loaded twice", &pair.twice));
         verdict.proved = pair.faults.as_ref().map(Vec::is_empty);
-        verdict.reasons.extend(pair.faults.iter().flatten().cloned());
+        verdict
+            .reasons
+            .extend(pair.faults.iter().flatten().cloned());
         verdict
     }
 

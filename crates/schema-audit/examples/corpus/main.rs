@@ -77,7 +77,10 @@ async fn main() -> anyhow::Result<ExitCode> {
     let text = std::fs::read_to_string(&manifest)
         .with_context(|| format!("could not read {}", manifest.display()))?;
     let manifest: Manifest = serde_json::from_str(&text)?;
-    let builder = Arc::new(Builder::new(options.path.clone(), options.postgres.clone())?);
+    let builder = Arc::new(Builder::new(
+        options.path.clone(),
+        options.postgres.clone(),
+    )?);
     let cases: Vec<_> = manifest
         .cases
         .into_iter()
@@ -88,11 +91,7 @@ async fn main() -> anyhow::Result<ExitCode> {
     Ok(ExitCode::from(u8::from(report.failed())))
 }
 
-async fn run(
-    builder: Arc<Builder>,
-    cases: Vec<Case>,
-    options: &Options,
-) -> anyhow::Result<Report> {
+async fn run(builder: Arc<Builder>, cases: Vec<Case>, options: &Options) -> anyhow::Result<Report> {
     let turns = Arc::new(Semaphore::new(options.jobs.max(1)));
     let mut running = JoinSet::new();
     let prove = options.prove;
