@@ -40,7 +40,7 @@ fn remedy(finding: &Finding) -> Option<&'static str> {
             "mend the ledger's rows by hand once the schema is known to be that of the revision: \
              `outreach audit --revision REV`",
         ),
-        _ => Some("`outreach audit --repair` prints the SQL"),
+        _ => None,
     }
 }
 

@@ -27,7 +27,7 @@ use sea_orm_migration::sea_orm::{
 pub(crate) use self::{
     expected::{expected, parse_revision},
     history::Ledgers,
-    report::report,
+    report::{report, sections},
 };
 use crate::exit::Error;
 

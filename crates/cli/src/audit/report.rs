@@ -4,65 +4,73 @@ use outreach_migration::REVISIONS;
 use schema_audit::{
     compare::{Finding, Severity},
     report::{Block, Report, Section},
+    schema::Schema,
 };
 
 use super::{Examination, items};
+use crate::output;
 
-/// What a guarantee stands on: its name, the table, and the parts of the schema
-/// that make it, as the ends of their paths.
-const GUARANTEES: [(&str, &str, &[&str]); 6] = [
-    (
-        "a domain is saved once, whichever job finds it",
-        "prospects",
-        &[
+/// Something that the transactions rely on the schema for.
+struct Guarantee {
+    text: &'static str,
+    /// The revision that brings it, by the beginning of its name.
+    since: &'static str,
+    /// The parts of the schema that make it.
+    parts: &'static [&'static str],
+}
+
+const GUARANTEES: [Guarantee; 6] = [
+    Guarantee {
+        text: "a domain is saved once, whichever job finds it",
+        since: "m20260101_000001",
+        parts: &[
             "prospects",
             "prospects.domain",
             "prospects.uq_prospects_domain",
-            "prospects.(domain)",
         ],
-    ),
-    (
-        "a query of a job is run and counted once",
-        "discovery_queries",
-        &[
+    },
+    Guarantee {
+        text: "a query of a job is run and counted once",
+        since: "m20260101_000001",
+        parts: &[
             "discovery_queries",
             "discovery_queries.uq_discovery_queries_job_id_keyword_location",
-            "discovery_queries.(job_id, keyword, location)",
         ],
-    ),
-    (
-        "a run proves itself before it writes, and one that lost its job writes nothing",
-        "job_runs",
-        &[
+    },
+    Guarantee {
+        text: "what a merge of duplicates changed can be put back",
+        since: "m20260101_000001",
+        parts: &["merged_rows"],
+    },
+    Guarantee {
+        text: "a run proves itself before it writes, and one that lost its job writes nothing",
+        since: "m20260101_000002",
+        parts: &[
             "job_runs",
             "job_runs.run_token",
             "job_runs.job_id",
             "job_runs.job_runs_pkey",
+            "job_runs.(job_id)",
         ],
-    ),
-    (
-        "the run of a job goes with the job",
-        "job_runs",
-        &[
+    },
+    Guarantee {
+        text: "the run of a job goes with the job",
+        since: "m20260101_000002",
+        parts: &[
             "job_runs",
             "job_runs.job_runs_job_id_fkey",
             "job_runs.(job_id)->jobs(id)",
         ],
-    ),
-    (
-        "a prospect outlives the query that found it",
-        "prospects",
-        &[
+    },
+    Guarantee {
+        text: "a prospect outlives the query that found it",
+        since: "m20251201_000004",
+        parts: &[
             "prospects",
             "prospects.fk_prospects_discovery_query_id",
             "prospects.(discovery_query_id)->discovery_queries(id)",
         ],
-    ),
-    (
-        "what a merge of duplicates changed can be put back",
-        "merged_rows",
-        &["merged_rows"],
-    ),
+    },
 ];
 
 /// The tables that a discovery reads and writes.
@@ -79,25 +87,27 @@ pub(crate) fn report(examination: &Examination, database: &str) -> Report {
         database,
     );
     report.add_comparison(&examination.expected, &examination.live, &[]);
-    report
-        .items
-        .extend(examination.findings.iter().map(items::of_finding));
+    let schema = examination.findings.iter();
+    report.items.extend(schema.map(items::of_finding));
     if let Some(ledgers) = &examination.ledgers {
-        report
-            .items
-            .extend(ledgers.findings.iter().map(items::of_finding));
+        let ledgers = ledgers.findings.iter();
+        report.items.extend(ledgers.map(items::of_finding));
     }
     if let Some(data) = &examination.data {
         report.items.extend(data.iter().map(items::of_data));
     }
-    report.sections = vec![
+    report.next_steps = next_steps(examination, &report);
+    report
+}
+
+/// The parts of a report that is read as a document.
+pub(crate) fn sections(examination: &Examination) -> Vec<Section> {
+    vec![
         pipeline(examination),
         transactions(examination),
         completeness(examination),
         chain(examination),
-    ];
-    report.next_steps = next_steps(&report);
-    report
+    ]
 }
 
 /// Whether a finding is about this part of the schema.
@@ -110,22 +120,22 @@ fn is_at(finding: &Finding, part: &str) -> bool {
 }
 
 fn pipeline(examination: &Examination) -> Section {
-    let rows = PIPELINE.map(|table| {
+    let in_revision = |table: &&&str| has_table(&examination.expected, table);
+    let rows = PIPELINE.iter().filter(in_revision).map(|table| {
         let about = |finding: &&Finding| {
-            finding.severity > Severity::Info && finding.object.object == table
+            finding.severity > Severity::Info && finding.object.object == **table
         };
         let count = examination.findings.iter().filter(about).count();
-        let there = examination.live.tables.iter().any(|t| t.name.name == table);
-        let word = match (there, count) {
+        let word = match (has_table(&examination.live, table), count) {
             (false, _) => "missing".to_owned(),
             (true, 0) => "as it should be".to_owned(),
-            (true, count) => format!("{count} findings"),
+            (true, count) => output::counted(count as u64, "finding"),
         };
-        vec![table.to_owned(), word]
+        vec![(*table).to_owned(), word]
     });
     let mut blocks = vec![Block::Table {
         header: vec!["Table".to_owned(), "State".to_owned()],
-        rows: rows.into(),
+        rows: rows.collect(),
     }];
     blocks.push(Block::Paragraph(match &examination.data {
         None => "The rows were not looked at (`--data` does).".to_owned(),
@@ -136,26 +146,36 @@ fn pipeline(examination: &Examination) -> Section {
 }
 
 fn transactions(examination: &Examination) -> Section {
-    let rows = GUARANTEES.iter().map(|(guarantee, table, parts)| {
-        let broken = examination
-            .findings
-            .iter()
-            .any(|finding| parts.iter().any(|part| is_at(finding, part)));
-        let expected = examination.expected.tables.iter();
-        let word = if !expected.into_iter().any(|t| t.name.name == *table) {
+    let rows = GUARANTEES.iter().map(|guarantee| {
+        let at = |part: &str| examination.findings.iter().any(|f| is_at(f, part));
+        let word = if !has_revision(examination, guarantee.since) {
             "not in this revision"
-        } else if broken {
+        } else if guarantee.parts.iter().any(|part| at(part)) {
             "broken"
         } else {
             "held by the schema"
         };
-        vec![(*guarantee).to_owned(), word.to_owned()]
+        vec![guarantee.text.to_owned(), word.to_owned()]
     });
     let table = Block::Table {
         header: vec!["Guarantee".to_owned(), "State".to_owned()],
         rows: rows.collect(),
     };
     section("Transaction safety", vec![table])
+}
+
+fn has_table(schema: &Schema, table: &str) -> bool {
+    schema.tables.iter().any(|t| t.name.name == table)
+}
+
+/// Whether the chain up to the revision that was asked for has a revision, by
+/// the beginning of its name.
+fn has_revision(examination: &Examination, since: &str) -> bool {
+    let mut until = REVISIONS
+        .iter()
+        .take_while(|revision| revision.name != examination.revision.name)
+        .chain([examination.revision]);
+    until.any(|revision| revision.name.starts_with(since))
 }
 
 fn completeness(examination: &Examination) -> Section {
@@ -193,14 +213,14 @@ fn chain(examination: &Examination) -> Section {
     let applied = examination
         .ledgers
         .as_ref()
-        .and_then(|l| l.applied.as_ref());
+        .map(|ledgers| ledgers.applied.as_deref().unwrap_or_default());
     let lines = REVISIONS.iter().enumerate().rev().map(|(index, revision)| {
         let before = index
             .checked_sub(1)
             .and_then(|before| REVISIONS.get(before));
         let mark = match applied {
             None => '?',
-            Some(rows) if rows.iter().any(|row| row.revision == revision.name) => 'x',
+            Some(applied) if applied.iter().any(|row| row.revision == revision.name) => 'x',
             Some(_) => ' ',
         };
         let down = before.map_or("<base>", |before| before.name);
@@ -220,9 +240,18 @@ fn section(title: &str, blocks: Vec<Block>) -> Section {
     }
 }
 
-/// The remedies, each once, in the order in which they are first needed.
-fn next_steps(report: &Report) -> Vec<String> {
+/// What to do: first the schema as a whole, then the remedies of the items, each
+/// once.
+fn next_steps(examination: &Examination, report: &Report) -> Vec<String> {
     let mut steps: Vec<String> = Vec::new();
+    let of_database = examination.of_database();
+    if of_database.iter().any(|f| f.severity > Severity::Info) {
+        steps.push(
+            "`outreach audit --repair` prints SQL that mends the schema, `--prove` tries it on \
+             a scratch copy"
+                .to_owned(),
+        );
+    }
     let counted = report.items.iter().filter(|item| item.counts());
     for remedy in counted.filter_map(|item| item.remedy.as_ref()) {
         if !steps.contains(remedy) {

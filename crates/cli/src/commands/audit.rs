@@ -1,9 +1,8 @@
 //! `outreach audit`.
 
 use std::{
-    fs::File,
-    io::{self, BufWriter, Write},
-    path::Path,
+    fs,
+    io::{self, Write},
 };
 
 use outreach_service::connect;
@@ -46,9 +45,12 @@ async fn look(connection: &Connection, arguments: &Audit) -> Result<(), Error> {
     let name = options.url().redacted();
     let mut report = audit::report(&examination, &name);
     add_repair(connection, arguments, &examination, &mut report).await?;
+    if arguments.format == AuditFormat::Markdown {
+        report.sections = audit::sections(&examination);
+    }
     if arguments.format == AuditFormat::Markdown && arguments.revision.is_none() {
         let checklist = verify::run_checklist(connection).await?;
-        report.checks = checklist.lines.into_iter().map(Into::into).collect();
+        report.checks = checklist.into_checks();
     }
     write(arguments, |out| match arguments.format {
         AuditFormat::Text => report::text::write(&report, out),
@@ -67,27 +69,18 @@ async fn look(connection: &Connection, arguments: &Audit) -> Result<(), Error> {
 /// Writes to the file that was named, or to standard output.
 fn write(
     arguments: &Audit,
-    print: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+    print: impl FnOnce(&mut Vec<u8>) -> io::Result<()>,
 ) -> Result<(), Error> {
-    match &arguments.output {
-        Some(path) => write_file(path, print).map_err(|error| {
-            Error::failed(error).context(format!("cannot write `{}`", path.display()))
-        }),
-        None => {
-            let mut text = Vec::new();
-            print(&mut text).map_err(Error::failed)?;
-            output::print(&String::from_utf8_lossy(&text))
-        }
-    }
+    let mut text = Vec::new();
+    print(&mut text).map_err(Error::failed)?;
+    let Some(path) = &arguments.output else {
+        return output::print(&String::from_utf8_lossy(&text));
+    };
+    fs::write(path, &text)
+        .map_err(|error| Error::failed(error).context(format!("cannot write `{}`", path.display())))
 }
 
-fn write_file(path: &Path, print: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
-    let mut out = BufWriter::new(File::create(path)?);
-    print(&mut out)?;
-    out.flush()
-}
-
-fn draw(examination: &Examination, diagram: Diagram, out: &mut dyn Write) -> io::Result<()> {
+fn draw(examination: &Examination, diagram: Diagram, out: &mut Vec<u8>) -> io::Result<()> {
     match diagram {
         Diagram::Live => report::er::write(&examination.live, out),
         Diagram::Expected => report::er::write(&examination.expected, out),
@@ -136,6 +129,8 @@ async fn add_repair(
         .map_err(Error::failed)?;
     report.proof = Some(Proof {
         clean: proof.clean,
+        left_out: proof.left_out,
+        refused: proof.refused,
         remaining: proof.left.iter().map(Item::from).collect(),
         error: proof
             .failed

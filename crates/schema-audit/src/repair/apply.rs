@@ -51,6 +51,34 @@ pub enum ApplyError {
         /// What the database says.
         source: DbErr,
     },
+    /// Rows would point to nothing (SQLite, where keys are not enforced while
+    /// tables are built anew).
+    #[error(
+        "{count} rows of `{table}` would point to rows that are not there; nothing was changed: \
+         mend or delete those rows first"
+    )]
+    Orphans {
+        /// The table whose rows would point to nothing.
+        table: String,
+        /// How many more of them than before.
+        count: i64,
+    },
+    /// A view would not work any more (SQLite).
+    #[error("the view `{view}` would not work any more; nothing was changed: change it first")]
+    View {
+        /// The view.
+        view: String,
+        /// What the database says of it.
+        source: DbErr,
+    },
+    /// A trigger would not work any more (SQLite).
+    #[error("a trigger of `{table}` would not work any more; nothing was changed: change it first")]
+    Trigger {
+        /// The table or view that it belongs to.
+        table: String,
+        /// What the database says of it.
+        source: DbErr,
+    },
     /// A plan for the other kind of database, or for one that has no repairs.
     #[error("the plan cannot be run on this kind of database")]
     Unsupported,

@@ -24,7 +24,11 @@ pub(super) const fn side(side: Side) -> &'static str {
 
 /// The value, or a word for its absence.
 pub(super) fn or_nothing(value: Option<&str>) -> String {
-    value.map_or_else(|| "nothing".to_owned(), escape::value)
+    match value {
+        None => "nothing".to_owned(),
+        Some("") => "(empty)".to_owned(),
+        Some(text) => escape::value(text),
+    }
 }
 
 /// The same in a length that leaves room for more on the line.

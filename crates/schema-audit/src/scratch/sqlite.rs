@@ -137,3 +137,7 @@ async fn load(db: &DatabaseConnection, live: &Definitions) -> Result<(), DbErr> 
     }
     Ok(())
 }
+
+#[cfg(test)]
+#[path = "sqlite_tests.rs"]
+mod tests;

@@ -84,7 +84,11 @@ impl Key {
         match self {
             Self::Uuid(uuid) => format!("'{uuid}'"),
             Self::Bytes(bytes) => {
-                let digits: String = bytes.iter().map(|byte| format!("{byte:02X}")).collect();
+                let digit = |half: u8| char::from_digit(u32::from(half), 16);
+                let digits = bytes
+                    .iter()
+                    .flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]);
+                let digits: String = digits.flatten().collect();
                 format!("X'{digits}'")
             }
         }

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use outreach_domain::escape_for_terminal;
+use schema_audit::report::CheckLine;
 use serde::{Serialize, Serializer, ser::SerializeStruct};
 
 use crate::{exit::Error, output};
@@ -81,15 +82,14 @@ impl Checklist {
         text
     }
 
-    /// A task list of Markdown.
-    pub(crate) fn to_markdown(&self) -> String {
-        let mut text = String::new();
-        for line in &self.lines {
-            let mark = if line.passed { 'x' } else { ' ' };
-            let detail = shown(&line.detail).replace(['<', '>'], "");
-            let _ = writeln!(text, "- [{mark}] {}: {detail}", line.name);
-        }
-        text
+    /// The lines for a report.
+    pub(crate) fn into_checks(self) -> Vec<CheckLine> {
+        let line = |line: ChecklistLine| CheckLine {
+            name: line.name.to_owned(),
+            passed: line.passed,
+            detail: Some(line.detail),
+        };
+        self.lines.into_iter().map(line).collect()
     }
 
     /// The exit status: a cross counts for more than what was not looked at.
@@ -150,10 +150,6 @@ mod tests {
             ChecklistLine::not_checked("f", "<g>"),
         ]);
         assert_eq!(all.to_text(), "✓ a: b\n✗ c: d\\u{1b}[2J e\n? f: <g>\n");
-        assert_eq!(
-            all.to_markdown(),
-            "- [x] a: b\n- [ ] c: d\\u{1b}[2J e\n- [ ] f: g\n"
-        );
         assert!(!all.passed());
     }
 

@@ -30,7 +30,8 @@ use crate::{
 };
 
 pub(crate) async fn run(connection: &Connection, arguments: &Verify) -> Result<(), Error> {
-    let checklist = run_checklist(connection).await?;
+    // Boxed, so that the program's future does not fill a thread's stack.
+    let checklist = Box::pin(run_checklist(connection)).await?;
     if arguments.json {
         output::print_json(&checklist)?;
     } else {
@@ -103,7 +104,7 @@ pub(super) fn reading(options: &DatabaseOptions) -> Result<DatabaseOptions, Erro
 /// Ends with Ctrl-C; never, where that can't be waited for.
 async fn interrupted() {
     if signal::ctrl_c().await.is_err() {
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 }
 

@@ -3,7 +3,7 @@
 use super::catalog::{Catalog, ColumnRow, ForeignKeyRow, IndexRow, Object, TableRow};
 use super::definition::{self, ForeignKeyText, IndexText, KeyText, TableText};
 use super::expression::{self, Names};
-use super::ident;
+use super::{ident, references};
 use crate::schema::{
     Action, Column, Deferrable, Dialect, ForeignKey, Generated, Index, IndexKey, Key, MatchType,
     ObjectName, Schema, Table, Unmodelled,
@@ -23,7 +23,7 @@ pub(super) fn schema(catalog: &Catalog) -> Schema {
             _ => {}
         }
     }
-    fill_references(&mut schema.tables);
+    references::fill(&mut schema.tables);
     schema.sort();
     schema
 }
@@ -50,21 +50,17 @@ fn table_or_other(catalog: &Catalog, object: &Object, schema: &mut Schema) {
         .iter()
         .filter(|column| column.table == object.name)
         .collect();
-    match row.map(|row| row.kind.as_str()) {
-        Some("shadow") => schema
-            .unmodelled
-            .push(unmodelled("shadow table", object, false)),
-        // A table without columns that are known is one that has no pages.
-        Some("virtual") => schema
-            .unmodelled
-            .push(unmodelled("virtual table", object, false)),
-        _ if columns.is_empty() => {
-            schema
-                .unmodelled
-                .push(unmodelled("virtual table", object, false))
+    let kind = match row.map(|row| row.kind.as_str()) {
+        Some("shadow") => "shadow table",
+        Some("virtual") => "virtual table",
+        // What has no pages has no columns that the pragmas would tell.
+        _ if columns.is_empty() => "virtual table",
+        _ => {
+            TableReader::new(catalog, object, row, columns).read(schema);
+            return;
         }
-        _ => TableReader::new(catalog, object, row, columns).read(schema),
-    }
+    };
+    schema.unmodelled.push(unmodelled(kind, object, false));
 }
 
 struct TableReader<'a> {
@@ -358,7 +354,7 @@ fn index_key(
     let text = text.and_then(|text| text.keys.get(position));
     let (expression, is_column, default_collation) = match &row.column {
         Some(column) => (column.clone(), true, column_collation(table, column)),
-        None if row.is_rowid => ("rowid".to_owned(), true, "BINARY"),
+        None if row.position == -1 => ("rowid".to_owned(), true, "BINARY"),
         None => (
             text.map_or_else(|| sql.to_owned(), |text| text.expression.clone()),
             false,
@@ -415,50 +411,4 @@ fn action(word: &str) -> Action {
     .into_iter()
     .find(|action| ident::same(action.as_sql(), word))
     .unwrap_or_default()
-}
-
-/// Gives referenced tables and columns the spelling of their declaration, and
-/// the parent's key where no columns are named.
-fn fill_references(tables: &mut [Table]) {
-    let parents: Vec<(String, Vec<String>, Vec<String>)> = tables
-        .iter()
-        .map(|table| {
-            let key = table.primary_key.as_ref();
-            let key = key.map_or_else(Vec::new, |key| {
-                let name = |column: &String| bare(column, table).to_owned();
-                key.columns.iter().map(name).collect()
-            });
-            let columns = table.columns.iter().map(|c| c.name.clone()).collect();
-            (table.name.name.clone(), columns, key)
-        })
-        .collect();
-    let keys = tables.iter_mut().flat_map(|table| &mut table.foreign_keys);
-    for key in keys {
-        let Some((name, columns, primary)) = parents
-            .iter()
-            .find(|(name, ..)| ident::same(name, &key.references.name))
-        else {
-            continue;
-        };
-        key.references.name.clone_from(name);
-        if key.referenced_columns.is_empty() {
-            key.referenced_columns.clone_from(primary);
-        }
-        for column in &mut key.referenced_columns {
-            if let Some(declared) = columns.iter().find(|name| ident::same(name, column)) {
-                column.clone_from(declared);
-            }
-        }
-    }
-}
-
-/// A key's column without the COLLATE and DESC behind it.
-fn bare<'k>(column: &'k str, table: &Table) -> &'k str {
-    if table.column(column).is_some() {
-        return column;
-    }
-    let column = column.strip_suffix(" DESC").unwrap_or(column);
-    column
-        .rsplit_once(" COLLATE ")
-        .map_or(column, |(name, _)| name)
 }

@@ -49,7 +49,8 @@ pub(super) struct IndexRow {
     pub(super) partial: bool,
     /// `None` for an expression, and for the rowid.
     pub(super) column: Option<String>,
-    pub(super) is_rowid: bool,
+    /// The column's number; -1 is the rowid, -2 an expression.
+    pub(super) position: i64,
     pub(super) descending: bool,
     pub(super) collation: String,
 }
@@ -159,7 +160,7 @@ async fn indexes(db: &impl ConnectionTrait) -> Result<Vec<IndexRow>, DbErr> {
             unique: flag(row, 2)?,
             origin: row.try_get_by_index(3)?,
             partial: flag(row, 4)?,
-            is_rowid: row.try_get_by_index::<i64>(5)? == -1,
+            position: row.try_get_by_index(5)?,
             column: row.try_get_by_index(6)?,
             descending: flag(row, 7)?,
             collation: row

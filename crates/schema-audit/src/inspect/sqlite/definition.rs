@@ -230,8 +230,8 @@ impl TableText {
                     });
                 }
                 ColumnConstraint::Unique(on_conflict) => {
-                    self.uniques
-                        .push(KeyText::of_column(constraint_name, &name, *on_conflict))
+                    let key = KeyText::of_column(constraint_name, &name, *on_conflict);
+                    self.uniques.push(key);
                 }
                 ColumnConstraint::Check(condition) => {
                     self.check(constraint_name, condition, names)?;
@@ -258,11 +258,11 @@ impl TableText {
 
     fn constraint(
         &mut self,
-        named: &NamedTableConstraint<'_>,
+        declared: &NamedTableConstraint<'_>,
         names: Names<'_>,
     ) -> Result<(), Unreadable> {
-        let name = named.name.as_ref().map(|name| ident::unquote(name.0));
-        match &named.constraint {
+        let name = declared.name.as_ref().map(|name| ident::unquote(name.0));
+        match &declared.constraint {
             TableConstraint::PrimaryKey {
                 columns,
                 auto_increment,

@@ -2,9 +2,12 @@
 //! somebody typed, so white space, letter case, quotes and parentheses are not
 //! differences. Literals are left as they are.
 
-use sqlite3_parser::ast::{Expr, FunctionTail, Literal, Operator, Type, TypeSize, UnaryOperator};
+use sqlite3_parser::ast::{Expr, FunctionTail, Literal, Type, TypeSize, UnaryOperator};
 
-use super::ident;
+use super::{
+    ident,
+    precedence::{AND, ATOM, COLLATE, COMPARISON, NOT, SIGN, binding, operator},
+};
 
 /// Beyond this depth an expression is not rewritten: SQLite accepts 1,000
 /// levels, more than the stack of a worker thread should be asked for.
@@ -82,64 +85,6 @@ pub(super) fn spaced_type(text: &str) -> String {
     out
 }
 
-// How tightly each operator binds, from https://sqlite.org/lang_expr.html.
-const OR: u8 = 1;
-const AND: u8 = 2;
-const NOT: u8 = 3;
-const EQUALITY: u8 = 4;
-const COMPARISON: u8 = 5;
-const BITS: u8 = 6;
-const SUM: u8 = 7;
-const PRODUCT: u8 = 8;
-const CONCAT: u8 = 9;
-const COLLATE: u8 = 10;
-const SIGN: u8 = 11;
-const ATOM: u8 = 12;
-
-const fn operator(op: Operator) -> (&'static str, u8) {
-    match op {
-        Operator::Or => ("OR", OR),
-        Operator::And => ("AND", AND),
-        Operator::Equals => ("=", EQUALITY),
-        Operator::NotEquals => ("<>", EQUALITY),
-        Operator::Is => ("IS", EQUALITY),
-        Operator::IsNot => ("IS NOT", EQUALITY),
-        Operator::Less => ("<", COMPARISON),
-        Operator::LessEquals => ("<=", COMPARISON),
-        Operator::Greater => (">", COMPARISON),
-        Operator::GreaterEquals => (">=", COMPARISON),
-        Operator::BitwiseAnd => ("&", BITS),
-        Operator::BitwiseOr => ("|", BITS),
-        Operator::LeftShift => ("<<", BITS),
-        Operator::RightShift => (">>", BITS),
-        Operator::Add => ("+", SUM),
-        Operator::Subtract => ("-", SUM),
-        Operator::Multiply => ("*", PRODUCT),
-        Operator::Divide => ("/", PRODUCT),
-        Operator::Modulus => ("%", PRODUCT),
-        Operator::Concat => ("||", CONCAT),
-        Operator::ArrowRight => ("->", CONCAT),
-        Operator::ArrowRightShift => ("->>", CONCAT),
-    }
-}
-
-fn binding(expression: &Expr<'_>) -> u8 {
-    match peel(expression) {
-        Expr::Binary(_, op, _) => operator(*op).1,
-        Expr::Unary(UnaryOperator::Not, _) => NOT,
-        Expr::Unary(..) => SIGN,
-        Expr::Collate(..) => COLLATE,
-        Expr::Between { .. }
-        | Expr::InList { .. }
-        | Expr::InSelect { .. }
-        | Expr::InTable { .. }
-        | Expr::Like { .. }
-        | Expr::IsNull(_)
-        | Expr::NotNull(_) => EQUALITY,
-        _ => ATOM,
-    }
-}
-
 struct Writer<'w> {
     names: Names<'w>,
     out: &'w mut String,
@@ -193,9 +138,18 @@ impl Writer<'_> {
                 self.push(&ident::display(&collation));
                 Ok(())
             }
-            Expr::Id(id) => self.name(id.0),
-            Expr::Name(name) => self.name(name.0),
-            Expr::Qualified(table, column) => self.qualified(table.0, column.0),
+            Expr::Id(id) => {
+                self.name(id.0);
+                Ok(())
+            }
+            Expr::Name(name) => {
+                self.name(name.0);
+                Ok(())
+            }
+            Expr::Qualified(table, column) => {
+                self.qualified(table.0, column.0);
+                Ok(())
+            }
             Expr::Literal(literal) => {
                 self.literal(literal);
                 Ok(())
@@ -270,7 +224,7 @@ impl Writer<'_> {
         self.operand(operand, if doubled { ATOM } else { SIGN })
     }
 
-    fn name(&mut self, raw: &str) -> Result<(), TooDeep> {
+    fn name(&mut self, raw: &str) {
         let name = ident::unquote(raw);
         let text = match self.names.column(&name) {
             Some(column) => ident::display(column),
@@ -289,16 +243,15 @@ impl Writer<'_> {
             None => ident::display(&name),
         };
         self.push(&text);
-        Ok(())
     }
 
-    fn qualified(&mut self, table: &str, column: &str) -> Result<(), TooDeep> {
+    fn qualified(&mut self, table: &str, column: &str) {
         let table = ident::unquote(table);
         if !ident::same(&table, self.names.table) {
             self.push(&ident::display(&table));
             self.push(".");
         }
-        self.name(column)
+        self.name(column);
     }
 
     fn literal(&mut self, literal: &Literal<'_>) {

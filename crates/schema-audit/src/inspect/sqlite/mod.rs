@@ -9,6 +9,8 @@ mod catalog;
 mod definition;
 mod expression;
 pub(crate) mod ident;
+mod precedence;
+mod references;
 mod sources;
 #[cfg(test)]
 mod tests;

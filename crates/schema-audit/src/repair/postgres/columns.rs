@@ -323,7 +323,10 @@ impl<'a> Planner<'a> {
         } else {
             self.step(Phase::ChangeTypes, sql, labels, &hazards);
         }
-        if let (true, Some(default)) = (found.default.is_some(), &target.default) {
+        // A column that should not be there may have a default that the new type
+        // has no value for.
+        let default = wanted.and_then(|column| column.default.as_ref());
+        if let (true, Some(default)) = (found.default.is_some(), default) {
             let sql = format!("{alter} SET DEFAULT {default}");
             self.step(Phase::Defaults, sql, labels, &lock);
         }

@@ -73,6 +73,17 @@ impl<'a> Member<'a> {
         std::mem::discriminant(&self) == std::mem::discriminant(&other)
     }
 
+    /// Whether a partition has it because of this one of its parent.
+    pub(super) fn is_copy_of(self, parent: Member<'_>) -> bool {
+        match (self, parent) {
+            (Self::Primary(a), Member::Primary(b)) | (Self::Unique(a), Member::Unique(b)) => {
+                a.columns == b.columns
+            }
+            (Self::Index(a), Member::Index(b)) => a.keys == b.keys && a.predicate == b.predicate,
+            _ => false,
+        }
+    }
+
     /// Whether it uses this column of its table.
     pub(super) fn uses(self, column: &str) -> bool {
         match self {

@@ -93,6 +93,7 @@ impl<'a> Planner<'a> {
             }
         }
         self.disturb();
+        self.keep_own_copies();
     }
 
     fn change_member(&mut self, finding: &'a Finding, expected: &'a Table, actual: &'a Table) {
@@ -170,7 +171,12 @@ impl<'a> Planner<'a> {
         same
     }
 
-    fn add_member(&mut self, table: &'a Table, member: Option<Member<'a>>, labels: Vec<String>) {
+    pub(super) fn add_member(
+        &mut self,
+        table: &'a Table,
+        member: Option<Member<'a>>,
+        labels: Vec<String>,
+    ) {
         let Some(member) = member else { return };
         let known = |c: &&mut Change<'_>| c.table.name == table.name && c.member == member;
         if let Some(change) = self.adds.iter_mut().find(known) {
@@ -254,9 +260,26 @@ impl<'a> Planner<'a> {
 
     fn make_again(&mut self, change: &Change<'a>) {
         let expected = self.expected.table(&change.table.name);
+        if expected.is_none() && self.key_goes(change.member) {
+            return;
+        }
         let wanted = expected.and_then(|table| Some((table, partner(change.member, table)?)));
         let (table, member) = wanted.unwrap_or((change.table, change.member));
         self.add_member(table, Some(member), change.labels.clone());
+    }
+
+    /// Whether a foreign key points to a key that is dropped for good.
+    fn key_goes(&self, member: Member<'_>) -> bool {
+        let Member::ForeignKey(key) = member else {
+            return false;
+        };
+        let of = |c: &&Change<'_>| {
+            c.table.name == key.references
+                && c.member
+                    .key_columns()
+                    .is_some_and(|c| c == key.referenced_columns)
+        };
+        self.drops.iter().any(|c| of(&c)) && !self.adds.iter().any(|c| of(&c))
     }
 
     /// The findings whose repair breaks this constraint or index.

@@ -121,12 +121,39 @@ impl<'a> Planner<'a> {
     /// A table that was detached keeps copies of its parent's constraints and
     /// indexes.
     fn settle_left(&mut self, wanted: &'a Table, found: &'a Table, labels: &[String]) {
-        for member in members(found).into_iter().filter(|m| m.inherited()) {
-            if partner(member, wanted).is_none()
-                && let Some(sql) = member.drop_sql(&found.name)
-            {
-                let lock = [Hazard::AccessExclusiveLock];
-                self.step(Phase::DropMembers, sql, labels, &lock);
+        let mut copies: Vec<Member<'_>> = members(found);
+        copies.retain(|member| member.inherited());
+        let named = |m: &Member<'_>| partner(*m, wanted).is_some_and(|p| p.name() == m.name());
+        copies.sort_by_key(|member| !named(member));
+        let mut kept = Vec::new();
+        for member in copies {
+            match partner(member, wanted) {
+                Some(partner) if !kept.contains(&partner) => kept.push(partner),
+                _ => {
+                    if let Some(sql) = member.drop_sql(&found.name) {
+                        let lock = [Hazard::AccessExclusiveLock];
+                        self.step(Phase::DropMembers, sql, labels, &lock);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Dropping a partitioned table's key or index drops the copies that its
+    /// partitions have; where those should have one of their own, it is made.
+    pub(super) fn keep_own_copies(&mut self) {
+        for drop in self.drops.clone() {
+            for below in self.descendants(&drop.table.name) {
+                let tables = (self.expected.table(&below), self.actual.table(&below));
+                let (Some(wanted), Some(found)) = tables else {
+                    continue;
+                };
+                for copy in members(found).into_iter().filter(|m| m.inherited()) {
+                    let own = partner(copy, wanted).filter(|own| !own.inherited());
+                    if let (true, Some(own)) = (copy.is_copy_of(drop.member), own) {
+                        self.add_member(wanted, Some(own), drop.labels.clone());
+                    }
+                }
             }
         }
     }

@@ -46,6 +46,7 @@ pub(super) enum Phase {
     Validate,
     Comments,
     DropColumns,
+    DropTableKeys,
     DropTables,
     DropSequences,
     DropTypes,
@@ -241,7 +242,8 @@ impl<'a> Planner<'a> {
                     None => d.holds_table,
                 }
         };
-        let all: Vec<String> = self.dependents.iter().filter(holds).map(named).collect();
+        let mut all: Vec<String> = self.dependents.iter().filter(holds).map(named).collect();
+        all.dedup();
         if all.is_empty() {
             return None;
         }

@@ -148,30 +148,26 @@ impl<'a> Planner<'a> {
             ..s.clone()
         };
         if plain(wanted) != plain(found) {
-            if wanted.minimum > found.minimum {
+            let fits = (wanted.minimum..=wanted.maximum).contains(&found.start);
+            if fits && wanted.minimum > found.minimum {
                 let sql = format!(
-                    "ALTER SEQUENCE {name} RESTART WITH {}",
-                    wanted.start.clamp(found.minimum, found.maximum)
-                );
-                let moved = format!(
                     "SELECT pg_catalog.setval({}, {}, false) FROM {name} WHERE last_value < {}",
                     super::sql::literal(&name),
-                    wanted.start.clamp(found.minimum, found.maximum),
+                    found.start,
                     wanted.minimum,
                 );
-                // Out of the old bounds it can't be set; then it begins anew.
-                let fits = wanted.start <= found.maximum;
-                self.step(Phase::Owners, if fits { moved } else { sql }, labels, &[]);
+                self.step(Phase::Owners, sql, labels, &[]);
             }
+            // Where it began is out of the new bounds, so it begins anew.
+            let restart = if fits {
+                String::new()
+            } else {
+                format!(" RESTART WITH {}", wanted.start)
+            };
             let sql = format!(
-                "ALTER SEQUENCE {name} AS {} {}{}",
+                "ALTER SEQUENCE {name} AS {} {}{restart}",
                 wanted.data_type,
                 sequence_options(wanted),
-                if wanted.start > found.maximum {
-                    format!(" RESTART WITH {}", wanted.start)
-                } else {
-                    String::new()
-                }
             );
             let hazards = [Hazard::WriteLock, Hazard::MayFail];
             self.step(Phase::Owners, sql, labels, &hazards);

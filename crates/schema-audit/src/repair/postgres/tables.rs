@@ -207,7 +207,7 @@ impl<'a> Planner<'a> {
         let (before, phase) = if early {
             (Phase::DropForeignKeys, Phase::EarlyDrops)
         } else {
-            (Phase::DropTables, Phase::DropTables)
+            (Phase::DropTableKeys, Phase::DropTables)
         };
         let lock = [Hazard::AccessExclusiveLock];
         for other in self.actual.tables.iter().filter(|t| gone.contains(&t.name)) {

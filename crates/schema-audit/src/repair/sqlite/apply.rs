@@ -3,69 +3,15 @@
 use std::ops::{Deref, DerefMut};
 
 use sea_orm::{
-    DatabaseConnection, DbBackend,
+    DatabaseConnection, DbErr, RuntimeErr,
     sqlx::{self, Row, Sqlite, SqliteConnection, SqlitePool, pool::PoolConnection},
 };
 
 use super::BEFORE;
 use crate::{
     inspect::sqlite::ident::{quote, unquote},
-    repair::Plan,
+    repair::{ApplyError, Plan, Statement},
 };
-
-/// Why a plan was not applied. Nothing of it was.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub(crate) enum ApplyError {
-    /// The connection is not one to SQLite.
-    #[error("this way of applying a plan is for SQLite alone")]
-    NotSqlite,
-    /// No connection, or its settings could not be read or changed.
-    #[error("could not prepare the connection for the repair; nothing was changed")]
-    Connection {
-        /// What the driver says.
-        source: sqlx::Error,
-    },
-    /// A statement failed.
-    #[error("the repair was undone because a statement failed: {sql}")]
-    Statement {
-        /// The statement.
-        sql: String,
-        /// What the database says.
-        source: sqlx::Error,
-    },
-    /// Rows would point to nothing.
-    #[error(
-        "the repair was undone because {count} rows of `{table}` would point to rows that are not \
-         there; mend or delete those rows first"
-    )]
-    Orphans {
-        /// The table whose rows would point to nothing.
-        table: String,
-        /// How many more of them than before.
-        count: i64,
-    },
-    /// A view would not work any more.
-    #[error(
-        "the repair was undone because the view `{view}` would not work any more; change it first"
-    )]
-    View {
-        /// The view.
-        view: String,
-        /// What the database says of it.
-        source: sqlx::Error,
-    },
-    /// A trigger would not work any more.
-    #[error(
-        "the repair was undone because a trigger of `{table}` would not work any more; change it first"
-    )]
-    Trigger {
-        /// The table or view that it belongs to.
-        table: String,
-        /// What the database says of it.
-        source: sqlx::Error,
-    },
-}
 
 /// Runs the statements of a plan that are not left out, in one transaction on
 /// one connection of the pool. Foreign keys are not enforced meanwhile, so that
@@ -78,16 +24,40 @@ pub(crate) enum ApplyError {
 ///
 /// [`ApplyError`] says why nothing was changed.
 pub(crate) async fn apply(db: &DatabaseConnection, plan: &Plan) -> Result<(), ApplyError> {
-    if db.get_database_backend() != DbBackend::Sqlite {
-        return Err(ApplyError::NotSqlite);
-    }
     let mut connection = Prepared::acquire(db.get_sqlite_connection_pool())
         .await
-        .map_err(|source| ApplyError::Connection { source })?;
+        .map_err(begin)?;
     let applied = connection.run(plan).await;
-    let restored = connection.restore().await;
-    applied?;
-    restored.map_err(|source| ApplyError::Connection { source })
+    // If that fails, the connection is closed, and the outcome is what it was.
+    let _ = connection.restore().await;
+    applied
+}
+
+fn db_error(source: sqlx::Error) -> DbErr {
+    DbErr::Exec(RuntimeErr::SqlxError(source.into()))
+}
+
+fn begin(source: sqlx::Error) -> ApplyError {
+    ApplyError::Begin {
+        source: db_error(source),
+    }
+}
+
+/// A question that the checks ask was not answered.
+fn unchecked(sql: &str) -> impl FnOnce(sqlx::Error) -> ApplyError {
+    move |source| ApplyError::Statement {
+        statement: sql.to_owned(),
+        mends: Vec::new(),
+        source: db_error(source),
+    }
+}
+
+fn failed(statement: &Statement) -> impl FnOnce(sqlx::Error) -> ApplyError {
+    |source| ApplyError::Statement {
+        statement: statement.sql.clone(),
+        mends: statement.mends.clone(),
+        source: db_error(source),
+    }
 }
 
 /// A connection with foreign keys off. If it is dropped before its settings are
@@ -151,9 +121,8 @@ impl Prepared {
         match self.run_all(plan).await {
             Ok(()) => execute(self, "COMMIT")
                 .await
-                .map_err(|source| ApplyError::Statement {
-                    sql: "COMMIT".to_owned(),
-                    source,
+                .map_err(|source| ApplyError::Commit {
+                    source: db_error(source),
                 }),
             Err(error) => {
                 // If that fails too, the connection is closed, which undoes all.
@@ -170,10 +139,7 @@ impl Prepared {
         let triggers = self.broken_triggers().await?;
         for statement in plan.statements.iter().filter(|s| !s.left_out) {
             let done = execute(self, &statement.sql).await;
-            done.map_err(|source| ApplyError::Statement {
-                sql: statement.sql.clone(),
-                source,
-            })?;
+            done.map_err(failed(statement))?;
         }
         for (table, count) in self.orphans().await? {
             let before = orphans.iter().find(|(name, _)| *name == table);
@@ -201,10 +167,7 @@ impl Prepared {
             .bind(kind)
             .fetch_all(&mut **self)
             .await;
-        names.map_err(|source| ApplyError::Statement {
-            sql: sql.to_owned(),
-            source,
-        })
+        names.map_err(unchecked(sql))
     }
 
     /// The tables with rows that point to nothing, and how many. A key that
@@ -225,13 +188,13 @@ impl Prepared {
     }
 
     /// The views that cannot be read, and why.
-    async fn broken_views(&mut self) -> Result<Vec<(String, sqlx::Error)>, ApplyError> {
+    async fn broken_views(&mut self) -> Result<Vec<(String, DbErr)>, ApplyError> {
         let mut broken = Vec::new();
         for view in self.names("view").await? {
             let name = quote(&view);
             let sql = format!("SELECT * FROM main.{name} LIMIT 0");
             if let Err(error) = execute(self, &sql).await {
-                broken.push((view, error));
+                broken.push((view, db_error(error)));
             }
         }
         Ok(broken)
@@ -239,15 +202,12 @@ impl Prepared {
 
     /// The tables and views whose triggers do not work, and why. Explaining a
     /// statement that fires a trigger compiles it and runs nothing.
-    async fn broken_triggers(&mut self) -> Result<Vec<(String, sqlx::Error)>, ApplyError> {
+    async fn broken_triggers(&mut self) -> Result<Vec<(String, DbErr)>, ApplyError> {
         const FIRED: &str = "SELECT t.name, group_concat(quote(c.name), char(0)) FROM ( \
             SELECT DISTINCT lower(tbl_name) AS name FROM main.sqlite_schema WHERE type = 'trigger') t \
             JOIN pragma_table_info(t.name, 'main') c GROUP BY t.name";
         let fired = sqlx::query(FIRED).fetch_all(&mut **self).await;
-        let fired = fired.map_err(|source| ApplyError::Statement {
-            sql: FIRED.to_owned(),
-            source,
-        })?;
+        let fired = fired.map_err(unchecked(FIRED))?;
         let mut broken = Vec::new();
         for row in fired {
             let (Ok(table), Ok(columns)) =
@@ -267,7 +227,7 @@ impl Prepared {
                 format!("EXPLAIN DELETE FROM {name}"),
             ] {
                 if let Err(error) = execute(self, &sql).await {
-                    broken.push((table.clone(), error));
+                    broken.push((table.clone(), db_error(error)));
                 }
             }
         }

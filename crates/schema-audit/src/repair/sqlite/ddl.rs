@@ -53,7 +53,7 @@ pub(super) fn create_index(table: &str, index: &Index) -> String {
                 (false, expression) => format!("({expression})"),
             };
             if let Some(collation) = &key.collation {
-                text.push_str(&format!(" COLLATE {}", quote(collation)));
+                text = format!("{text} COLLATE {}", quote(collation));
             }
             if key.descending {
                 text.push_str(" DESC");
@@ -124,36 +124,34 @@ fn descending_integer(table: &Table, key: &Key) -> bool {
 }
 
 fn column(column: &Column, table: &Table, conflict: Option<&str>) -> String {
-    let mut text = quote(&column.name);
+    let mut parts = vec![quote(&column.name)];
     if !column.data_type.is_empty() {
-        text.push(' ');
-        text.push_str(&column.data_type);
+        parts.push(column.data_type.clone());
     }
     if let Some(key) = table.primary_key.as_ref().filter(|_| inline(table))
         && bare(&key.columns[0], table) == column.name
     {
-        text.push_str(&format!("{} PRIMARY KEY", constraint(key.name.as_deref())));
-        if key.columns[0] != column.name {
-            text.push_str(" DESC");
-        }
-        text.push_str(&on_conflict(key));
-        if key.autoincrement {
-            text.push_str(" AUTOINCREMENT");
-        }
+        let descending = key.columns[0] != column.name;
+        let order = if descending { " DESC" } else { "" };
+        let counted = if key.autoincrement {
+            " AUTOINCREMENT"
+        } else {
+            ""
+        };
+        let definition = format!("PRIMARY KEY{order}{}{counted}", on_conflict(key));
+        parts.push(named(key.name.as_deref(), &definition));
     }
     let is_rowid = rowid_alias(table).is_some_and(|alias| alias.name == column.name);
     if !column.nullable && !is_rowid {
-        text.push_str(" NOT NULL");
-        if let Some(clause) = conflict {
-            text.push_str(&format!(" ON CONFLICT {clause}"));
-        }
+        let clause = conflict.map_or_else(String::new, |clause| format!(" ON CONFLICT {clause}"));
+        parts.push(format!("NOT NULL{clause}"));
     }
     if let Some(collation) = &column.collation {
-        text.push_str(&format!(" COLLATE {}", quote(collation)));
+        parts.push(format!("COLLATE {}", quote(collation)));
     }
     match &column.default {
-        Some(value) if is_constant(value) => text.push_str(&format!(" DEFAULT {value}")),
-        Some(value) => text.push_str(&format!(" DEFAULT ({value})")),
+        Some(value) if is_constant(value) => parts.push(format!("DEFAULT {value}")),
+        Some(value) => parts.push(format!("DEFAULT ({value})")),
         None => {}
     }
     if let Some(generated) = &column.generated {
@@ -163,19 +161,16 @@ fn column(column: &Column, table: &Table, conflict: Option<&str>) -> String {
             "VIRTUAL"
         };
         let expression = &generated.expression;
-        text.push_str(&format!(" GENERATED ALWAYS AS ({expression}) {kind}"));
+        parts.push(format!("GENERATED ALWAYS AS ({expression}) {kind}"));
     }
-    text
-}
-
-fn constraint(name: Option<&str>) -> String {
-    name.map_or_else(String::new, |name| format!(" CONSTRAINT {}", quote(name)))
+    parts.join(" ")
 }
 
 fn named(name: Option<&str>, definition: &str) -> String {
-    format!("{} {definition}", constraint(name))
-        .trim_start()
-        .to_owned()
+    match name {
+        Some(name) => format!("CONSTRAINT {} {definition}", quote(name)),
+        None => definition.to_owned(),
+    }
 }
 
 fn on_conflict(key: &Key) -> String {
@@ -216,24 +211,24 @@ fn foreign_key(key: &ForeignKey) -> String {
         let columns: Vec<String> = columns.iter().map(|column| quote(column)).collect();
         columns.join(", ")
     };
-    let mut text = format!(
+    let mut parts = vec![format!(
         "FOREIGN KEY ({}) REFERENCES {}",
         list(&key.columns),
         quote(&key.references.name)
-    );
+    )];
     if !key.referenced_columns.is_empty() {
-        text.push_str(&format!(" ({})", list(&key.referenced_columns)));
+        parts.push(format!("({})", list(&key.referenced_columns)));
     }
     if key.on_update != Action::NoAction {
-        text.push_str(&format!(" ON UPDATE {}", key.on_update.as_sql()));
+        parts.push(format!("ON UPDATE {}", key.on_update.as_sql()));
     }
     if key.on_delete != Action::NoAction {
-        text.push_str(&format!(" ON DELETE {}", key.on_delete.as_sql()));
+        parts.push(format!("ON DELETE {}", key.on_delete.as_sql()));
     }
     if key.deferrable == Deferrable::InitiallyDeferred {
-        text.push_str(" DEFERRABLE INITIALLY DEFERRED");
+        parts.push("DEFERRABLE INITIALLY DEFERRED".to_owned());
     }
-    named(key.name.as_deref(), &text)
+    named(key.name.as_deref(), &parts.join(" "))
 }
 
 fn check(check: &Check) -> String {

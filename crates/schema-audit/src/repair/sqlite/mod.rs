@@ -8,27 +8,21 @@ mod apply;
 mod ddl;
 mod plan;
 mod rebuild;
+mod script;
 mod target;
 #[cfg(test)]
 mod tests;
 mod views;
 
-pub(crate) use apply::{ApplyError, apply};
+pub(crate) use apply::apply;
 pub(crate) use plan::plan;
+pub use script::script;
 
 /// What a connection has to be told before the plan's transaction: DROP TABLE
 /// would delete the rows that point to the old table, and nobody may look at
 /// views while it is away. Neither setting can change within a transaction.
-pub(crate) const BEFORE: &[&str] = &[
+const BEFORE: &[&str] = &[
     "PRAGMA foreign_keys = OFF",
     "PRAGMA legacy_alter_table = ON",
     "BEGIN IMMEDIATE",
-];
-
-/// What follows the plan. A row that the check prints is a row that points to
-/// nothing: roll back instead.
-pub(crate) const AFTER: &[&str] = &[
-    "PRAGMA foreign_key_check",
-    "COMMIT",
-    "PRAGMA legacy_alter_table = OFF",
 ];

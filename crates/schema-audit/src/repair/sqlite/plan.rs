@@ -31,11 +31,18 @@ pub(crate) fn plan(
         create_indexes: Vec::new(),
         refused: Vec::new(),
     };
-    let findings: Vec<&Finding> = findings
+    let mut wanted: Vec<&Finding> = findings
         .iter()
         .filter(|f| f.severity != Severity::Info && f.category != Category::History)
         .collect();
-    planner.all(&findings);
+    wanted.retain(|finding| {
+        let reason = options.refused.get(&label(finding));
+        if let Some(reason) = reason {
+            planner.refuse(finding, reason);
+        }
+        reason.is_none()
+    });
+    planner.all(&wanted);
     let mut statements = planner.drop_indexes;
     statements.extend(planner.tables);
     statements.extend(planner.drop_tables);
@@ -43,6 +50,7 @@ pub(crate) fn plan(
     Plan {
         statements,
         refused: planner.refused,
+        search_path: None,
     }
 }
 
@@ -148,9 +156,9 @@ impl<'a> Planner<'a> {
                 "the name is taken by a {}; drop or rename that first",
                 other.kind
             );
-            about
-                .iter()
-                .for_each(|finding| self.refuse(finding, &reason));
+            for finding in about {
+                self.refuse(finding, &reason);
+            }
             return;
         }
         let mends: Vec<String> = about.iter().map(|finding| label(finding)).collect();

@@ -121,9 +121,8 @@ impl Change<'_> {
             let source = self.source(&column.name);
             match source.and_then(|name| self.old.column(name)) {
                 Some(old) if old == column => {}
-                Some(_) => return None,
                 None if addable(column) => added.push(column),
-                None => return None,
+                _ => return None,
             }
         }
         Some(added)

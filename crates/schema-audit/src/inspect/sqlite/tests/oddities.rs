@@ -143,3 +143,18 @@ fn the_tables_of_a_view_are_found() {
         ]
     );
 }
+
+#[tokio::test]
+async fn a_virtual_table_whose_module_is_not_there_stops_nothing() {
+    let db = open("CREATE TABLE t (x INT)").await;
+    db.execute_unprepared(
+        "PRAGMA writable_schema = ON; INSERT INTO sqlite_schema VALUES \
+         ('table', 'far', 'far', 0, 'CREATE VIRTUAL TABLE far USING unheard_of(x)'); \
+         PRAGMA writable_schema = RESET",
+    )
+    .await
+    .unwrap();
+    let schema = read(&db).await.unwrap();
+    assert_eq!(schema.tables.len(), 1);
+    assert_eq!(schema.unmodelled[0].kind, "virtual table");
+}

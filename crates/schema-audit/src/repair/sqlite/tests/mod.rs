@@ -33,12 +33,14 @@ fn differences(expected: &Schema, actual: &Schema) -> Vec<Finding> {
 fn named(label: &str) -> Options {
     Options {
         destructive: Destructive::Named([label.to_owned()].into()),
+        ..Options::default()
     }
 }
 
 fn all() -> Options {
     Options {
         destructive: Destructive::All,
+        ..Options::default()
     }
 }
 

@@ -1,5 +1,5 @@
 use super::*;
-use crate::repair::{Hazard, sqlite::ApplyError};
+use crate::repair::{ApplyError, Hazard};
 
 /// A parent, a child with a cascade, a trigger that writes down each deleted
 /// row, a view, indexes, and numbers that were given out.
@@ -78,7 +78,7 @@ async fn the_connection_has_its_settings_back_after_success_and_after_failure() 
             destructive: false,
             left_out: false,
         }],
-        refused: Vec::new(),
+        ..Plan::default()
     };
     apply(&db, &broken).await.unwrap_err();
     assert_eq!(
@@ -334,4 +334,50 @@ async fn what_cannot_be_repaired_is_refused_with_a_reason() {
         "{:?}",
         plan.refused
     );
+}
+
+#[tokio::test]
+async fn a_script_has_the_settings_around_it_and_comments_out_what_is_left_out() {
+    let db = open("CREATE TABLE t (a INT); CREATE TABLE \"gone\nDROP TABLE t; --\" (b INT)").await;
+    let (_, plan) = planned(&db, "CREATE TABLE t (a INT, b INT)", &Options::default()).await;
+    insta::assert_snapshot!(crate::repair::sqlite::script(&plan), @r#"
+    .bail on
+    PRAGMA foreign_keys = OFF;
+    PRAGMA legacy_alter_table = ON;
+    BEGIN IMMEDIATE;
+    CREATE TEMP TABLE _repair_orphans AS SELECT count(*) AS n FROM pragma_foreign_key_check;
+    ALTER TABLE "t" ADD COLUMN "b" INT;
+    -- DROP TABLE "gone
+    -- DROP TABLE t; --";
+    CREATE TEMP TABLE _repair_more_orphans (n INT CHECK (n <= 0));
+    INSERT INTO _repair_more_orphans SELECT (SELECT count(*) FROM pragma_foreign_key_check) - n FROM _repair_orphans;
+    DROP TABLE temp._repair_more_orphans;
+    DROP TABLE temp._repair_orphans;
+    COMMIT;
+    PRAGMA legacy_alter_table = OFF;
+    "#);
+    assert_eq!(crate::repair::sqlite::script(&Plan::default()), "");
+}
+
+#[tokio::test]
+async fn a_script_does_what_applying_does() {
+    let db = open(LIVE).await;
+    let (expected, plan) = planned(&db, EXPECTED, &Options::default()).await;
+    let script = crate::repair::sqlite::script(&plan);
+    let sql = script.strip_prefix(".bail on\n").unwrap();
+    db.execute_unprepared(sql).await.unwrap();
+    assert_eq!(differences(&expected, &schema(&db).await), []);
+    assert_eq!(rows(&db, "SELECT id || '' FROM child").await.len(), 3);
+}
+
+#[tokio::test]
+async fn what_the_caller_refuses_is_refused_with_the_callers_reason() {
+    let db = open("CREATE TABLE t (a INT)").await;
+    let options = Options {
+        refused: [("column-missing main.t.b".to_owned(), "not now".to_owned())].into(),
+        ..Options::default()
+    };
+    let (_, plan) = planned(&db, "CREATE TABLE t (a INT, b INT)", &options).await;
+    assert_eq!(plan.statements, []);
+    assert_eq!(plan.refused[0].reason, "not now");
 }
