@@ -27,6 +27,10 @@ entities:
 entities-check:
     cargo run --locked --bin regenerate-entities -- --check
 
+# Records the schema after each revision anew.
+snapshots:
+    cargo run --locked --bin regenerate-snapshots
+
 fmt:
     cargo fmt --all --check
 

@@ -1,8 +1,8 @@
 //! The arguments.
 
-use std::path::PathBuf;
+use std::{ffi::OsString, path::PathBuf};
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use outreach_domain::{
     Category, DEFAULT_MAX_RESULTS, JobId, JobKind, JobStatus, Location, OutreachStatus, ProspectId,
 };
@@ -65,6 +65,15 @@ pub(crate) struct Arguments {
 
     #[command(subcommand)]
     pub(crate) command: Command,
+}
+
+/// Whether the arguments, which may be wrong, are of a command whose status 1
+/// means findings.
+pub(crate) fn is_audit(arguments: &[OsString]) -> bool {
+    let command = Arguments::command().ignore_errors(true);
+    let matches = command.try_get_matches_from(arguments);
+    let name = matches.as_ref().ok().and_then(|m| m.subcommand_name());
+    matches!(name, Some("audit" | "verify"))
 }
 
 /// Which database.
@@ -425,13 +434,20 @@ pub(crate) enum ExportFormat {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     use super::*;
 
     #[test]
     fn the_arguments_fit_together() {
         Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn wrong_arguments_of_an_audit_are_known_as_such() {
+        let arguments = |text: &str| text.split(' ').map(OsString::from).collect::<Vec<_>>();
+        assert!(is_audit(&arguments("outreach audit --format xml")));
+        assert!(is_audit(&arguments("outreach -u sqlite:a verify --nope")));
+        assert!(!is_audit(&arguments("outreach jobs list --status audit")));
+        assert!(!is_audit(&arguments("outreach")));
     }
 
     #[test]

@@ -220,12 +220,16 @@ always! {
     ProspectError => failed,
 }
 
-/// Prints what clap says and returns its status: 0 for help and version, 1 for
-/// arguments that can't be used.
-pub(crate) fn usage(error: &clap::Error) -> ExitCode {
+/// Prints what clap says and returns its status: 0 for help and version; for
+/// arguments that can't be used 1, or 2 where 1 would mean findings.
+pub(crate) fn usage(error: &clap::Error, is_audit: bool) -> ExitCode {
     // Nobody may be reading; the status says it too.
     let _ = error.print();
-    ExitCode::from(u8::from(error.use_stderr()))
+    match (error.use_stderr(), is_audit) {
+        (false, _) => ExitCode::SUCCESS,
+        (true, false) => ExitCode::from(1),
+        (true, true) => ExitCode::from(2),
+    }
 }
 
 /// Prints the error, if there is one to print, and returns the status.

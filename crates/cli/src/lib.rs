@@ -30,9 +30,10 @@ use crate::{
 /// Prints to the process's standard output and standard error, and installs the
 /// process's log subscriber if there is none yet.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
-    let arguments = match Arguments::try_parse_from(arguments) {
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    let arguments = match Arguments::try_parse_from(&arguments) {
         Ok(arguments) => arguments,
-        Err(error) => return exit::usage(&error),
+        Err(error) => return exit::usage(&error, args::is_audit(&arguments)),
     };
     logging::install(arguments.verbose);
     let outcome = runtime().and_then(|runtime| runtime.block_on(dispatch(arguments)));
@@ -50,7 +51,11 @@ fn runtime() -> Result<tokio::runtime::Runtime, Error> {
 async fn dispatch(arguments: Arguments) -> Result<(), Error> {
     let connection = &arguments.connection;
     // A URL that can't be used is refused before anything else is looked at.
-    let database = connection.options()?;
+    let looks = matches!(arguments.command, Command::Audit(_) | Command::Verify(_));
+    let database = connection.options().map_err(|error| {
+        let error = Error::from(error);
+        if looks { error.could_not_look() } else { error }
+    })?;
     match arguments.command {
         Command::Migrate(arguments) => commands::migrate::run(connection, arguments).await,
         Command::Discover(arguments) => commands::discover::run(connection, &arguments).await,

@@ -60,6 +60,20 @@ mod tests {
     }
 
     #[test]
+    fn the_diagram_of_the_readme_is_that_of_the_newest_revision() {
+        let newest = REVISIONS.last().expect("the chain is not empty");
+        let schema = expected(DbBackend::Postgres, newest).expect("it is recorded");
+        let mut diagram = Vec::new();
+        schema_audit::report::er::write(&schema, &mut diagram).expect("memory takes it");
+        let diagram = String::from_utf8(diagram).expect("a diagram is text");
+        let readme = include_str!("../../../../README.md");
+        assert!(
+            readme.contains(&format!("```mermaid\n{diagram}```")),
+            "{diagram}"
+        );
+    }
+
+    #[test]
     fn each_revision_has_a_readable_snapshot_for_each_database() {
         for revision in REVISIONS {
             for backend in [DbBackend::Postgres, DbBackend::Sqlite] {

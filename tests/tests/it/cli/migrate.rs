@@ -33,10 +33,10 @@ async fn f11_up_and_down_move_along_the_chain(db: TestDb) -> anyhow::Result<()> 
     assert_eq!(chain["head"], "m20260101_000003_create_revision_checksums");
     assert_eq!(chain["revisions"][1]["alembic"], "4b9608290b5d");
     assert_eq!(applied(&run(&["down"]).await?), 3);
-    assert_eq!(applied(&run(&["up"]).await?), 6);
-    assert_eq!(applied(&run(&["refresh"]).await?), 6);
-    assert_eq!(applied(&run(&["down", "--num", "2"]).await?), 4);
-    assert_eq!(applied(&run(&["fresh"]).await?), 6);
+    assert_eq!(applied(&run(&["up"]).await?), 7);
+    assert_eq!(applied(&run(&["refresh"]).await?), 7);
+    assert_eq!(applied(&run(&["down", "--num", "2"]).await?), 5);
+    assert_eq!(applied(&run(&["fresh"]).await?), 7);
     assert_eq!(applied(&run(&["reset"]).await?), 0);
     Ok(())
 }

@@ -1,5 +1,6 @@
 //! The `outreach` command, run as its users run it.
 
+mod audit;
 mod databases;
 mod discover;
 mod jobs;
