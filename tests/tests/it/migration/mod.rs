@@ -11,5 +11,6 @@ mod lock;
 mod merging;
 mod readiness;
 mod schema;
+mod snapshots;
 mod support;
 mod tenants;
