@@ -11,5 +11,5 @@ mod lock;
 mod merging;
 mod readiness;
 mod schema;
-mod support;
+pub(crate) mod support;
 mod tenants;
