@@ -7,6 +7,7 @@ mod postgres;
 pub(crate) mod sqlite;
 
 pub use error::InspectError;
+pub use sqlite::leaves_a_log;
 use sea_orm::{
     AccessMode, ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr,
     IsolationLevel, TransactionTrait,

@@ -186,3 +186,16 @@ async fn postgres_no_database_is_left_behind() -> anyhow::Result<()> {
     }
     Ok(())
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sqlite_a_file_that_is_not_there_is_not_made() -> anyhow::Result<()> {
+    let folder = tempfile::tempdir()?;
+    let file = folder.path().join("none.db");
+    for mode in ["", "?mode=rwc"] {
+        let url = format!("sqlite://{}{mode}", file.display());
+        let output = audit(folder.path(), &url, &[]).run().await?;
+        assert_eq!(output.status, Some(2), "{output:?}");
+        assert_empty(folder.path())?;
+    }
+    Ok(())
+}
