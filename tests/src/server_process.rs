@@ -135,7 +135,9 @@ impl ServerProcess {
     }
 
     fn copy_from(&self, primary: &Self) -> anyhow::Result<()> {
-        let mut command = self.programs.command(self.programs.path("pg_basebackup"));
+        let mut command = self
+            .programs
+            .command(self.programs.beside("pg_ctl", "pg_basebackup")?);
         command
             .arg("--pgdata")
             .arg(self.data())

@@ -7,11 +7,11 @@ mod postgres;
 pub(crate) mod sqlite;
 
 pub use error::InspectError;
-pub use sqlite::leaves_a_log;
 use sea_orm::{
     AccessMode, ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr,
     IsolationLevel, TransactionTrait,
 };
+pub use sqlite::leaves_a_log;
 
 use crate::schema::Schema;
 

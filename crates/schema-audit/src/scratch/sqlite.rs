@@ -43,8 +43,8 @@ struct Definitions {
 pub(super) async fn copy_of(
     url: &SecretString,
 ) -> Result<(ScratchFile, SecretString, DatabaseConnection), ScratchError> {
-    let options = SqliteConnectOptions::from_str(url.expose_secret())
-        .map_err(|_| ScratchError::Url)?;
+    let options =
+        SqliteConnectOptions::from_str(url.expose_secret()).map_err(|_| ScratchError::Url)?;
     let read_only = !leaves_a_log(options.get_filename());
     let options = options
         .read_only(read_only)

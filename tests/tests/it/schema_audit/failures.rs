@@ -174,7 +174,11 @@ async fn f39_a_column_that_takes_null_is_found_and_so_are_its_nulls(
 ) -> anyhow::Result<()> {
     super::rows::fill(&db).await?;
     let change = match db.backend() {
-        DbBackend::Sqlite => rewrite("discovery_queries", "\"status\" varchar NOT NULL", "\"status\" varchar"),
+        DbBackend::Sqlite => rewrite(
+            "discovery_queries",
+            "\"status\" varchar NOT NULL",
+            "\"status\" varchar",
+        ),
         _ => "alter table discovery_queries alter status drop not null".to_owned(),
     };
     db.sql(&change).await?;
@@ -190,7 +194,8 @@ async fn f39_a_column_that_takes_null_is_found_and_so_are_its_nulls(
     let both = found(&db, &["--data"]).await?;
     assert!(
         both.iter()
-            .any(|line| !line.starts_with("nullability") && line.contains("discovery_queries.status")),
+            .any(|line| !line.starts_with("nullability")
+                && line.contains("discovery_queries.status")),
         "{both:#?}"
     );
     Ok(())
@@ -198,7 +203,10 @@ async fn f39_a_column_that_takes_null_is_found_and_so_are_its_nulls(
 
 fn with_action(schema: &Schema, action: Action) -> Schema {
     let mut schema = schema.clone();
-    let runs = schema.tables.iter_mut().filter(|t| t.name.name == "job_runs");
+    let runs = schema
+        .tables
+        .iter_mut()
+        .filter(|t| t.name.name == "job_runs");
     for key in runs.flat_map(|table| &mut table.foreign_keys) {
         key.on_delete = action;
     }

@@ -80,7 +80,9 @@ fn findings(output: &Output) -> anyhow::Result<Vec<String>> {
     let said = findings.iter().map(|finding| {
         let object = word(finding, "object")?;
         // Both databases' findings read alike.
-        let object = object.trim_start_matches("public.").trim_start_matches("main.");
+        let object = object
+            .trim_start_matches("public.")
+            .trim_start_matches("main.");
         let code = word(finding, "code")?;
         Some(match word(finding, "side") {
             Some(side) => format!("{code} {object} {side}"),

@@ -94,7 +94,10 @@ async fn postgres_a_hot_standby_is_audited_and_repairs_are_proved_on_another_ser
         .await?;
     let standby = primary.start_standby()?;
     let there = |db: &TestDb| -> anyhow::Result<String> {
-        let path = url::Url::parse(db.url())?.path().trim_start_matches('/').to_owned();
+        let path = url::Url::parse(db.url())?
+            .path()
+            .trim_start_matches('/')
+            .to_owned();
         Ok(standby.url(&path))
     };
     let refused = standby.execute("create table t ()").await.unwrap_err();
@@ -116,10 +119,17 @@ async fn postgres_a_hot_standby_is_audited_and_repairs_are_proved_on_another_ser
     let folder = tempfile::tempdir()?;
     let prove = audit(folder.path(), &there(&drifted)?, &["--prove"]);
     let output = prove.run().await?;
-    assert_eq!((output.status, &*output.stdout), (Some(2), ""), "{output:?}");
+    assert_eq!(
+        (output.status, &*output.stdout),
+        (Some(2), ""),
+        "{output:?}"
+    );
     let elsewhere = primary.url("postgres");
     let output = prove.args(["--scratch", &elsewhere]).run().await?;
     assert_eq!(output.status, Some(1), "{output:?}");
-    assert!(output.stdout.contains("clean after the repair"), "{output:?}");
+    assert!(
+        output.stdout.contains("clean after the repair"),
+        "{output:?}"
+    );
     Ok(())
 }
