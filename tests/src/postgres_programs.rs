@@ -57,6 +57,19 @@ impl PostgresPrograms {
         self.folder.join(program)
     }
 
+    /// A program that has to be of the same installation as `known` and need not
+    /// be linked into the same folder.
+    pub(crate) fn beside(&self, known: &str, program: &str) -> anyhow::Result<PathBuf> {
+        let whole = fs::canonicalize(self.path(known))?;
+        let candidates = [self.path(program), whole.with_file_name(program)];
+        candidates
+            .into_iter()
+            .find(|path| path.is_file())
+            .with_context(|| {
+                format!("this installation of PostgreSQL has no `{program}`: {REMEDY}")
+            })
+    }
+
     /// A command that runs as the server's account, without this process's
     /// `PG…` variables, which would change its meaning.
     pub(crate) fn command(&self, program: impl AsRef<std::ffi::OsStr>) -> Command {

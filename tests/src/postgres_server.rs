@@ -56,7 +56,25 @@ impl PostgresServer {
     /// When the programs are missing or the server does not come up; the message
     /// then holds the server's log.
     pub async fn start() -> anyhow::Result<Self> {
-        let process = tokio::task::spawn_blocking(ServerProcess::start).await??;
+        Self::private_server(tokio::task::spawn_blocking(ServerProcess::start).await??)
+    }
+
+    /// Starts a hot standby of this private server. It has all that was committed
+    /// here before this call; when later changes arrive there is left open.
+    /// Blocks for some seconds, in a runtime of several threads.
+    ///
+    /// # Errors
+    ///
+    /// When this server is not private, `pg_basebackup` is missing or fails, or
+    /// the standby does not come up.
+    pub fn start_standby(&self) -> anyhow::Result<Self> {
+        let primary = self.private()?;
+        Self::private_server(tokio::task::block_in_place(|| {
+            ServerProcess::start_standby(primary)
+        })?)
+    }
+
+    fn private_server(process: ServerProcess) -> anyhow::Result<Self> {
         let url = format!(
             "postgres://postgres:{}@127.0.0.1:{}/postgres?sslmode=disable",
             process.password(),

@@ -68,6 +68,24 @@ impl ServerProcess {
         Ok(server)
     }
 
+    /// Copies the running server `primary` and starts the copy as a hot standby,
+    /// which has everything that was committed before. Blocks for some seconds.
+    pub(crate) fn start_standby(primary: &Self) -> anyhow::Result<Self> {
+        let programs = primary.programs.clone();
+        let folder = private_folder(&programs)?;
+        let watchdog = spawn_watchdog(&programs, folder.path())?;
+        let mut server = Self {
+            programs,
+            folder: folder.keep(),
+            port: 0,
+            password: primary.password.clone(),
+            watchdog,
+        };
+        server.copy_from(primary)?;
+        server.start_on_a_free_port()?;
+        Ok(server)
+    }
+
     pub(crate) fn port(&self) -> u16 {
         self.port
     }
@@ -112,8 +130,31 @@ impl ServerProcess {
 
         let path = self.data().join("postgresql.conf");
         let defaults = fs::read_to_string(&path)?;
+        fs::write(path, format!("{defaults}{CONFIGURATION}"))?;
+        self.configure_socket()
+    }
+
+    fn copy_from(&self, primary: &Self) -> anyhow::Result<()> {
+        let mut command = self
+            .programs
+            .command(self.programs.beside("pg_ctl", "pg_basebackup")?);
+        command
+            .arg("--pgdata")
+            .arg(self.data())
+            .arg(format!("--port={}", primary.port))
+            .args(["--host=127.0.0.1", "--username=postgres", "--no-password"])
+            .args(["--write-recovery-conf", "--checkpoint=fast", "--no-sync"])
+            .env("PGPASSWORD", &primary.password);
+        run(&mut command)?;
+        self.configure_socket()
+    }
+
+    /// The last of several values in the file counts.
+    fn configure_socket(&self) -> anyhow::Result<()> {
+        let path = self.data().join("postgresql.conf");
+        let before = fs::read_to_string(&path)?;
         let socket = format!("unix_socket_directories = '{}'", self.folder.display());
-        fs::write(path, format!("{defaults}{CONFIGURATION}{socket}\n"))?;
+        fs::write(path, format!("{before}{socket}\n"))?;
         Ok(())
     }
 

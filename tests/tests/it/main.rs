@@ -20,6 +20,8 @@ mod migration;
 #[cfg(test)]
 mod prospects;
 #[cfg(test)]
+mod schema_audit;
+#[cfg(test)]
 mod support;
 #[cfg(test)]
 mod transaction;

@@ -11,6 +11,7 @@ use sea_orm::{
     AccessMode, ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr,
     IsolationLevel, TransactionTrait,
 };
+pub use sqlite::leaves_a_log;
 
 use crate::schema::Schema;
 

@@ -12,7 +12,10 @@ use secrecy::SecretString;
 use url::Url;
 
 use super::error::ProgramError;
-use crate::schema::{Dialect, Schema};
+use crate::{
+    inspect::leaves_a_log,
+    schema::{Dialect, Schema},
+};
 
 /// What every SQLite database begins with, unless it is empty.
 const SQLITE_HEADER: &[u8; 16] = b"SQLite format 3\0";
@@ -134,7 +137,10 @@ fn sqlite(text: &str, label: &str) -> Result<SqliteConnectOptions, ProgramError>
     if !header.is_empty() && header != SQLITE_HEADER {
         return Err(ProgramError::NoDatabase { path });
     }
-    Ok(options.read_only(true).create_if_missing(false))
+    Ok(options
+        .read_only(!leaves_a_log(&path))
+        .create_if_missing(false)
+        .pragma("query_only", "ON"))
 }
 
 fn snapshot(text: &str) -> Result<Kind, ProgramError> {

@@ -11,6 +11,7 @@ use tempfile::TempDir;
 use url::Url;
 
 use super::ScratchError;
+use crate::inspect::leaves_a_log;
 
 /// A scratch file with the directory that holds it.
 #[derive(Debug)]
@@ -38,14 +39,17 @@ struct Definitions {
     statements: Vec<(String, String)>,
 }
 
-/// Copies the schema of a file into a scratch file. The live file is opened for
-/// reading alone.
+/// Copies the schema of a file into a scratch file. The live file is only read.
 pub(super) async fn copy_of(
     url: &SecretString,
 ) -> Result<(ScratchFile, SecretString, DatabaseConnection), ScratchError> {
-    let options = SqliteConnectOptions::from_str(url.expose_secret())
-        .map_err(|_| ScratchError::Url)?
-        .read_only(true)
+    let options =
+        SqliteConnectOptions::from_str(url.expose_secret()).map_err(|_| ScratchError::Url)?;
+    let read_only = !leaves_a_log(options.get_filename());
+    let options = options
+        .read_only(read_only)
+        .create_if_missing(false)
+        .pragma("query_only", "ON")
         .disable_statement_logging();
     let live = definitions(&options)
         .await

@@ -135,7 +135,8 @@ impl DatabaseUrl {
     }
 
     /// The SQLite file; `None` for PostgreSQL and for a database in memory.
-    pub(super) fn sqlite_path(&self) -> Option<String> {
+    #[must_use]
+    pub fn sqlite_path(&self) -> Option<String> {
         if self.kind != Kind::Sqlite || self.is_in_memory() {
             return None;
         }

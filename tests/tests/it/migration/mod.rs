@@ -12,5 +12,5 @@ mod merging;
 mod readiness;
 mod schema;
 mod snapshots;
-mod support;
+pub(crate) mod support;
 mod tenants;

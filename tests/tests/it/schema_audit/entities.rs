@@ -18,7 +18,7 @@ matrix_tests! {
     f03_a_column_dropped_behind_the_migrations_is_the_databases,
 }
 
-fn entities(backend: DbBackend) -> Result<Schema, EntitiesError> {
+pub(super) fn entities(backend: DbBackend) -> Result<Schema, EntitiesError> {
     let dialect = match backend {
         DbBackend::Sqlite => Dialect::Sqlite,
         _ => Dialect::Postgres,

@@ -10,11 +10,11 @@ mod scratch;
 mod smoke;
 mod start;
 
-use std::fmt::Display;
+use std::{fmt::Display, path::Path};
 
 use outreach_service::connect::{self, DatabaseOptions};
 use schema_audit::{
-    inspect::{Scope, inspect},
+    inspect::{Scope, inspect, leaves_a_log},
     schema::Schema,
 };
 use sea_orm_migration::sea_orm::DatabaseConnection;
@@ -86,18 +86,31 @@ async fn look(
     Ok((db, schema, lines))
 }
 
-/// One connection; an SQLite file is opened for reading only.
+/// One connection; an SQLite file is opened for reading only, unless that would
+/// leave files beside it.
 pub(super) fn reading(options: &DatabaseOptions) -> Result<DatabaseOptions, Error> {
     if !options.is_sqlite() {
         return Ok(options.clone().max_connections(1));
     }
-    let url = options.url().with_password();
-    let url = url.expose_secret();
-    let read_only = match url.split_once('?') {
-        Some((_, query)) if query.contains("mode=") => url.to_owned(),
-        Some(_) => format!("{url}&mode=ro"),
-        None => format!("{url}?mode=ro"),
+    let Some(path) = options.url().sqlite_path() else {
+        // In memory: there is no file.
+        return Ok(options.clone().max_connections(1));
     };
+    let mode = match leaves_a_log(Path::new(&path)) {
+        true => "mode=rw",
+        false => "mode=ro",
+    };
+    let url = options.url().with_password();
+    let (file, query) = match url.expose_secret().split_once('?') {
+        Some((file, query)) => (file, query),
+        None => (url.expose_secret(), ""),
+    };
+    // Whatever mode the URL asks for: `rwc` would make a file.
+    let kept = query
+        .split('&')
+        .filter(|pair| !pair.is_empty() && !pair.starts_with("mode="));
+    let query: Vec<&str> = kept.chain([mode]).collect();
+    let read_only = format!("{file}?{}", query.join("&"));
     Ok(DatabaseOptions::new(&read_only)?.max_connections(1))
 }
 

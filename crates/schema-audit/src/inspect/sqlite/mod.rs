@@ -8,6 +8,7 @@ mod assemble;
 mod catalog;
 mod definition;
 mod expression;
+mod file;
 pub(crate) mod ident;
 mod precedence;
 mod references;
@@ -15,6 +16,7 @@ mod sources;
 #[cfg(test)]
 mod tests;
 
+pub use file::leaves_a_log;
 use sea_orm::ConnectionTrait;
 
 use super::InspectError;
