@@ -67,6 +67,9 @@ async fn of_program(server: &PostgresServer, count: usize) -> anyhow::Result<usi
     assert_eq!(output.status, Some(0), "{output:?}");
     assert!(output.stdout.contains(&format!("t{count}")), "{output:?}");
     let log = server.log();
+    for mode in ["REPEATABLE READ", "READ ONLY"] {
+        assert!(log[before..].contains(mode), "no {mode}: {}", &log[before..]);
+    }
     let sent = log[before..]
         .lines()
         .filter(|line| line.contains("LOG:  execute ") || line.contains("LOG:  statement: "));
