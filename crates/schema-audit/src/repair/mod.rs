@@ -17,7 +17,6 @@ pub use apply::{ApplyError, ApplyOptions, apply};
 pub use plan::{Hazard, Plan, Refusal, Statement, label};
 pub use postgres::{Dependent, dependents};
 pub use prove::{Failed, Proof, ProveError, prove, prove_on};
-pub use sqlite::script as sqlite_script;
 
 use crate::{
     compare::Finding,

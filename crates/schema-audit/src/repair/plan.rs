@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::compare::Finding;
+use crate::{compare::Finding, schema::Dialect};
 
 /// What a statement costs or risks.
 #[derive(
@@ -70,6 +70,8 @@ pub struct Refusal {
 /// transaction.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct Plan {
+    /// The kind of database that it is for.
+    pub dialect: Dialect,
     /// What to run.
     pub statements: Vec<Statement>,
     /// What cannot be repaired so.

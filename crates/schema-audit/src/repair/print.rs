@@ -2,7 +2,8 @@
 
 use std::fmt::Write;
 
-use super::{Hazard, Plan, Statement};
+use super::{Hazard, Plan, Statement, sqlite};
+use crate::schema::Dialect;
 
 impl Hazard {
     /// What it means for whoever runs the statement.
@@ -22,7 +23,8 @@ impl Hazard {
 }
 
 impl Plan {
-    /// The plan as an SQL script in one transaction: each statement below the
+    /// The plan as an SQL script for `psql` or `sqlite3`, in one transaction, with
+    /// the settings that it needs: each statement below the
     /// findings that it mends and what it costs, the ones that are left out and
     /// the refused findings as comments.
     #[must_use]
@@ -37,15 +39,22 @@ impl Plan {
         if self.statements.is_empty() {
             return sql;
         }
-        sql += "BEGIN;\n";
+        match self.dialect {
+            Dialect::Postgres => sql += "BEGIN;\n",
+            Dialect::Sqlite => sql += &sqlite::opening(),
+        }
         if let Some(path) = &self.search_path {
-            sql += &format!("SET LOCAL search_path = {path};\n");
+            let _ = writeln!(sql, "SET LOCAL search_path = {path};");
         }
         for statement in &self.statements {
             sql.push('\n');
             write_statement(&mut sql, statement);
         }
-        sql += "\nCOMMIT;\n";
+        sql.push('\n');
+        match self.dialect {
+            Dialect::Postgres => sql += "COMMIT;\n",
+            Dialect::Sqlite => sql += &sqlite::closing(),
+        }
         sql
     }
 }
@@ -107,6 +116,7 @@ mod tests {
     #[test]
     fn a_name_with_a_line_break_does_not_leave_its_comment() {
         let plan = Plan {
+            dialect: Dialect::Postgres,
             statements: vec![statement("SELECT 1", false)],
             refused: vec![Refusal {
                 finding: "a\nDROP TABLE t;".to_owned(),

@@ -24,11 +24,23 @@ pub use unmodelled::Unmodelled;
 
 /// The kind of database that a schema belongs to.
 #[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+    Debug,
+    Clone,
+    Copy,
+    Default,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    JsonSchema,
 )]
 #[serde(rename_all = "lowercase")]
 pub enum Dialect {
     /// PostgreSQL.
+    #[default]
     Postgres,
     /// SQLite.
     Sqlite,

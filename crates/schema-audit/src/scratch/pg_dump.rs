@@ -2,7 +2,7 @@
 
 use std::{
     env,
-    ffi::OsString,
+    ffi::{OsStr, OsString},
     path::{Path, PathBuf},
     process::Stdio,
 };
@@ -30,7 +30,7 @@ pub(super) async fn find(server: u32) -> Result<PathBuf, ScratchError> {
     let named = env::var_os("PG_DUMP").filter(|path| !path.is_empty());
     let candidates = match &named {
         Some(path) => vec![PathBuf::from(path)],
-        None => candidates(env::var_os("PATH")),
+        None => candidates(env::var_os("PATH").as_deref()),
     };
     let mut found = Vec::new();
     for candidate in candidates {
@@ -51,7 +51,7 @@ pub(super) async fn find(server: u32) -> Result<PathBuf, ScratchError> {
     Err(ScratchError::NoPgDump { server, found })
 }
 
-fn candidates(path: Option<OsString>) -> Vec<PathBuf> {
+fn candidates(path: Option<&OsStr>) -> Vec<PathBuf> {
     let on_path = path.iter().flat_map(env::split_paths).collect::<Vec<_>>();
     let known = KNOWN
         .iter()

@@ -1,5 +1,7 @@
 //! Scratch databases on a PostgreSQL server.
 
+use std::fmt::Write as _;
+
 use std::hash::{BuildHasher, Hasher, RandomState};
 
 use sea_orm::{
@@ -133,7 +135,11 @@ fn locale_clause(live: &Live) -> String {
         literal(&live.ctype),
     );
     if let Some(locale) = &live.icu_locale {
-        clause += &format!(" LOCALE_PROVIDER icu ICU_LOCALE {}", literal(locale));
+        let _ = write!(
+            clause,
+            " LOCALE_PROVIDER icu ICU_LOCALE {}",
+            literal(locale)
+        );
     }
     clause
 }

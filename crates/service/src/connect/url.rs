@@ -215,7 +215,7 @@ mod tests {
     fn f43_the_password_is_back_in_the_url_as_it_was() {
         for text in [
             "postgres://u:p%2Fw%23+%25%20d@h:5433/d?sslmode=disable",
-            "postgresql+asyncpg://u@/d?host=/run/pg&password=p%2Fw%23%2B%25%20d",
+            "postgresql+asyncpg:///d?host=/run/pg&user=u&password=p%2Fw%23%2B%25%20d",
         ] {
             let url = DatabaseUrl::parse(text).unwrap();
             let again = DatabaseUrl::parse(url.with_password().expose_secret()).unwrap();

@@ -3,6 +3,7 @@
 use std::fs;
 
 use anyhow::Context;
+use outreach_migration::REVISIONS;
 use outreach_tests::{Output, Outreach, TestDb, matrix_tests};
 use sea_orm::DbBackend;
 use serde_json::Value;
@@ -167,13 +168,15 @@ async fn f06_a_revision_behind_or_ahead_is_a_cross(db: TestDb) -> anyhow::Result
         "delete from seaql_migrations where version = '{newer}'"
     ))
     .await?;
+    // To the second revision, so that something of each line is missing.
+    let steps = (REVISIONS.len() - 2).to_string();
     let folder = folder()?;
     let down = outreach(&folder, &db)
-        .args(["migrate", "down"])
+        .args(["migrate", "down", "-n", &steps])
         .run()
         .await?;
     assert_eq!(down.status, Some(0), "{down:?}");
-    assert_crosses(&db, &LINES, "lacks job_runs").await
+    assert_crosses(&db, &LINES, "lacks discovery_queries; job_runs").await
 }
 
 async fn f17_a_ledger_of_alembic_is_a_line_too(db: TestDb) -> anyhow::Result<()> {

@@ -158,7 +158,7 @@ mod tests {
         let tick = ChecklistLine::tick("a", "");
         let cross = ChecklistLine::cross("a", "");
         let unknown = ChecklistLine::not_checked("a", "");
-        assert!(checklist(&[tick.clone()]).verdict().is_ok());
+        assert!(checklist(std::slice::from_ref(&tick)).verdict().is_ok());
         for (lines, status) in [
             (vec![tick.clone(), cross.clone()], 1),
             (vec![unknown.clone(), cross], 1),

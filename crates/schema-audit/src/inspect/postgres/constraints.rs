@@ -10,6 +10,10 @@ use super::{
 use crate::schema::{Action, Check, Deferrable, Exclusion, ForeignKey, Key, MatchType};
 
 #[derive(Debug, FromQueryResult)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "a row of the catalog, which has them"
+)]
 struct ConstraintRow {
     table_id: i64,
     name: String,

@@ -75,7 +75,6 @@ impl<'a> Scanner<'a> {
         for (at, character) in self.rest.char_indices() {
             match (quote, character) {
                 (Some(open), close) if open == close => quote = None,
-                (Some(_), _) => {}
                 (None, '"' | '\'') => quote = Some(character),
                 (None, '(' | '[') => depth += 1,
                 (None, ')' | ']') if depth > 0 => depth -= 1,
@@ -83,7 +82,7 @@ impl<'a> Scanner<'a> {
                     end = at;
                     break;
                 }
-                (None, _) => {}
+                _ => {}
             }
         }
         let (word, rest) = self.rest.split_at(end);
@@ -114,19 +113,19 @@ impl<'a> Scanner<'a> {
                 Some(collation) => Some(collation?),
                 None => None,
             },
-            operator_class,
+            operator_class: Some(operator_class).filter(|class| !class.is_empty()),
             descending,
             nulls_first: (first || last).then_some(first),
         })
     }
 
-    /// The outer `None` if it is not understood, the inner one if there is none.
-    fn operator_class(&mut self) -> Option<Option<&'a str>> {
+    /// Empty if there is none, `None` if it is not understood.
+    fn operator_class(&mut self) -> Option<&'a str> {
         let at_order = [" DESC", " NULLS "]
             .iter()
             .any(|order| self.rest.starts_with(order));
         let Some(start) = self.rest.strip_prefix(' ').filter(|_| !at_order) else {
-            return Some(None);
+            return Some("");
         };
         self.rest = start;
         self.word()?;
@@ -134,7 +133,7 @@ impl<'a> Scanner<'a> {
             self.rest = &self.rest[1..];
             self.word()?;
         }
-        Some(Some(&start[..start.len() - self.rest.len()]))
+        Some(&start[..start.len() - self.rest.len()])
     }
 }
 

@@ -11,6 +11,10 @@ use super::{
 use crate::schema::{Index, IndexKey, ObjectName};
 
 #[derive(Debug, FromQueryResult)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "a row of the catalog, which has them"
+)]
 struct IndexRow {
     table_id: i64,
     name: String,

@@ -113,14 +113,13 @@ fn keeps_the_rows(from: &str, to: &str) -> bool {
         (None, Some(_)) => false,
     };
     match (old.base, new.base) {
-        ("character varying" | "text", "text") => true,
+        ("character varying" | "text", "text") | ("cidr", "inet") => true,
         ("character varying" | "text", "character varying") | ("bit varying", "bit varying") => {
             wider
         }
         ("numeric", "numeric") => {
             new.arguments.is_empty() || wider && old.arguments.get(1) == new.arguments.get(1)
         }
-        ("cidr", "inet") => true,
         ("interval", "interval") => from == to,
         (a, b) if a == b && a.starts_with("time") => wider,
         (a, b) => a == b && old.arguments == new.arguments,

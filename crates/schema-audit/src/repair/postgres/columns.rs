@@ -1,5 +1,7 @@
 //! Columns.
 
+use std::fmt::Write as _;
+
 use super::{
     super::{Hazard, label},
     cast,
@@ -13,7 +15,7 @@ use crate::{
 
 const GENERATED: &[Code] = &[Code::GeneratedChanged];
 
-impl<'a> Planner<'a> {
+impl Planner<'_> {
     /// Finds the columns that get another type or are made again, before
     /// anything is planned that depends on them.
     pub(super) fn touch_columns(&mut self) {
@@ -296,7 +298,7 @@ impl<'a> Planner<'a> {
         }
         let mut sql = format!("{alter} TYPE {}", target.data_type);
         if let Some(collation) = &target.collation {
-            sql += &format!(" COLLATE {collation}");
+            let _ = write!(sql, " COLLATE {collation}");
         }
         let swapped = self.swapped(&found.data_type);
         let column = ident(&found.name);
@@ -307,7 +309,7 @@ impl<'a> Planner<'a> {
             cast::using(&column, &found.data_type, &target.data_type)
         };
         if let Some(using) = using {
-            sql += &format!(" USING {using}");
+            let _ = write!(sql, " USING {using}");
         }
         let hazards = if swapped {
             vec![
@@ -395,7 +397,7 @@ impl<'a> Planner<'a> {
     pub(super) fn column_sql(&self, table: &ObjectName, column: &Column) -> String {
         let mut sql = format!("{} {}", ident(&column.name), column.data_type);
         if let Some(collation) = &column.collation {
-            sql += &format!(" COLLATE {collation}");
+            let _ = write!(sql, " COLLATE {collation}");
         }
         if let Some(generated) = &column.generated {
             let kind = if generated.stored {
@@ -403,15 +405,19 @@ impl<'a> Planner<'a> {
             } else {
                 "VIRTUAL"
             };
-            sql += &format!(" GENERATED ALWAYS AS ({}) {kind}", generated.expression);
+            let _ = write!(
+                sql,
+                " GENERATED ALWAYS AS ({}) {kind}",
+                generated.expression
+            );
         } else if let Some(default) = &column.default {
-            sql += &format!(" DEFAULT {default}");
+            let _ = write!(sql, " DEFAULT {default}");
         }
         if !column.nullable {
             sql += " NOT NULL";
         }
         if let Some(identity) = column.identity {
-            sql += &format!(" {}", self.identity_sql(table, column, identity));
+            let _ = write!(sql, " {}", self.identity_sql(table, column, identity));
         }
         sql
     }

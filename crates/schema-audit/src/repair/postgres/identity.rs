@@ -51,7 +51,7 @@ impl<'a> Planner<'a> {
             }
             (Some(kind), None) => {
                 let identity = self.identity_sql(&table.name, wanted, kind);
-                let after = self.make_room(table, wanted, found, labels);
+                let takeover = self.make_room(table, wanted, found, labels);
                 if found.default.is_some() {
                     self.step(Phase::Clear, format!("{alter} DROP DEFAULT"), labels, &lock);
                 }
@@ -61,9 +61,9 @@ impl<'a> Planner<'a> {
                     labels,
                     &lock,
                 );
-                match after {
-                    Some(after) => {
-                        for sql in after {
+                match takeover {
+                    Some(statements) => {
+                        for sql in statements {
                             self.step(Phase::Owners, sql, labels, &[]);
                         }
                     }

@@ -1,6 +1,8 @@
 //! Constraints and indexes, as one kind of thing: what is dropped before and
 //! made again after the columns below it change.
 
+use std::fmt::Write as _;
+
 use super::{
     super::Hazard,
     sql::{beside, comment, ident, idents, mentions, object, option},
@@ -250,9 +252,9 @@ fn key_sql(kind: &str, key: &Key) -> String {
     if key.nulls_not_distinct {
         sql += " NULLS NOT DISTINCT";
     }
-    sql += &format!(" ({})", idents(&key.columns));
+    let _ = write!(sql, " ({})", idents(&key.columns));
     if !key.include.is_empty() {
-        sql += &format!(" INCLUDE ({})", idents(&key.include));
+        let _ = write!(sql, " INCLUDE ({})", idents(&key.include));
     }
     sql + deferrable(key.deferrable)
 }
@@ -275,19 +277,19 @@ fn foreign_key_sql(key: &ForeignKey) -> String {
         object(&key.references)
     );
     if !key.referenced_columns.is_empty() {
-        sql += &format!(" ({})", idents(&key.referenced_columns));
+        let _ = write!(sql, " ({})", idents(&key.referenced_columns));
     }
     if key.match_type == MatchType::Full {
         sql += " MATCH FULL";
     }
     if key.on_update != Action::NoAction {
-        sql += &format!(" ON UPDATE {}", key.on_update.as_sql());
+        let _ = write!(sql, " ON UPDATE {}", key.on_update.as_sql());
     }
     if key.on_delete != Action::NoAction {
-        sql += &format!(" ON DELETE {}", key.on_delete.as_sql());
+        let _ = write!(sql, " ON DELETE {}", key.on_delete.as_sql());
     }
     if !key.on_delete_columns.is_empty() {
-        sql += &format!(" ({})", idents(&key.on_delete_columns));
+        let _ = write!(sql, " ({})", idents(&key.on_delete_columns));
     }
     sql += deferrable(key.deferrable);
     if key.not_valid {
@@ -310,17 +312,17 @@ fn index_sql(index: &Index, table: &ObjectName) -> String {
         keys.join(", ")
     );
     if !index.include.is_empty() {
-        sql += &format!(" INCLUDE ({})", idents(&index.include));
+        let _ = write!(sql, " INCLUDE ({})", idents(&index.include));
     }
     if index.nulls_not_distinct {
         sql += " NULLS NOT DISTINCT";
     }
     if !index.options.is_empty() {
         let options: Vec<String> = index.options.iter().map(|o| option(o)).collect();
-        sql += &format!(" WITH ({})", options.join(", "));
+        let _ = write!(sql, " WITH ({})", options.join(", "));
     }
     if let Some(predicate) = &index.predicate {
-        sql += &format!(" WHERE {predicate}");
+        let _ = write!(sql, " WHERE {predicate}");
     }
     sql
 }
@@ -332,10 +334,10 @@ fn index_key(key: &IndexKey) -> String {
         format!("({})", key.expression)
     };
     if let Some(collation) = &key.collation {
-        sql += &format!(" COLLATE {collation}");
+        let _ = write!(sql, " COLLATE {collation}");
     }
     if let Some(class) = &key.operator_class {
-        sql += &format!(" {class}");
+        let _ = write!(sql, " {class}");
     }
     if key.descending {
         sql += " DESC";

@@ -181,7 +181,7 @@ impl<'a> Planner<'a> {
         let known = |c: &&mut Change<'_>| c.table.name == table.name && c.member == member;
         if let Some(change) = self.adds.iter_mut().find(known) {
             change.labels.extend(labels);
-        } else if member.inherited() && self.comes_with_parent(table) {
+        } else if member.inherited() && comes_with_parent(table) {
             self.with_parent(table, member, labels);
         } else {
             self.adds.push(Change {
@@ -206,11 +206,6 @@ impl<'a> Planner<'a> {
                 labels,
             });
         }
-    }
-
-    /// Whether the table belongs to a parent that both sides know.
-    fn comes_with_parent(&self, table: &Table) -> bool {
-        table.partition_of.is_some() || !table.inherits.is_empty()
     }
 
     /// What a parent's brings along is mended by the parent's statement.
@@ -399,4 +394,9 @@ fn renamed<'a>(finding: &Finding, table: &'a Table) -> Option<Member<'a>> {
         .filter(|m| is_of(*m, finding.category))
         .filter(|m| said(m).is_some())
         .max_by_key(|m| m.name().map(str::len))
+}
+
+/// Whether the table belongs to a parent.
+fn comes_with_parent(table: &Table) -> bool {
+    table.partition_of.is_some() || !table.inherits.is_empty()
 }

@@ -30,7 +30,7 @@ use planner::Planner;
 use super::{Options, Plan, Refusal, label};
 use crate::{
     compare::{Category, Finding, Severity},
-    schema::Schema,
+    schema::{Dialect, Schema},
 };
 
 /// Plans a repair of a PostgreSQL schema. Plans again as long as something that
@@ -73,6 +73,7 @@ fn finish(
     let labels: BTreeSet<String> = wanted.iter().map(|f| label(f)).collect();
     let refused = refused.into_iter().filter(|(l, _)| labels.contains(l));
     Plan {
+        dialect: Dialect::Postgres,
         statements: planner.statements(),
         refused: refused
             .map(|(finding, reason)| Refusal { finding, reason })

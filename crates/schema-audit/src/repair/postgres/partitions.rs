@@ -13,28 +13,12 @@ use crate::{
 };
 
 impl<'a> Planner<'a> {
-    /// The tables that a table is a partition of or inherits from, nearest first.
-    pub(super) fn above(&self, schema: &Schema, table: &Table) -> Vec<ObjectName> {
-        let mut above: Vec<ObjectName> = Vec::new();
-        let mut open = parents(table);
-        while let Some(parent) = open.pop() {
-            if above.contains(&parent) {
-                continue;
-            }
-            if let Some(table) = schema.table(&parent) {
-                open.extend(parents(table));
-            }
-            above.push(parent);
-        }
-        above
-    }
-
     /// The tables above a table on either side.
     pub(super) fn ancestors(&self, table: &Table) -> Vec<ObjectName> {
         let mut all = Vec::new();
         for schema in [self.expected, self.actual] {
             if let Some(table) = schema.table(&table.name) {
-                all.extend(self.above(schema, table));
+                all.extend(above(schema, table));
             }
         }
         all.sort();
@@ -125,7 +109,8 @@ impl<'a> Planner<'a> {
         copies.retain(|member| member.inherited());
         let named = |m: &Member<'_>| partner(*m, wanted).is_some_and(|p| p.name() == m.name());
         copies.sort_by_key(|member| !named(member));
-        let mut kept = Vec::new();
+        let own = members(found).into_iter().filter(|m| !m.inherited());
+        let mut kept: Vec<Member<'_>> = own.filter_map(|m| partner(m, wanted)).collect();
         for member in copies {
             match partner(member, wanted) {
                 Some(partner) if !kept.contains(&partner) => kept.push(partner),
@@ -214,4 +199,20 @@ impl<'a> Planner<'a> {
 fn parents(table: &Table) -> Vec<ObjectName> {
     let partition = table.partition_of.iter().map(|of| of.parent.clone());
     partition.chain(table.inherits.iter().cloned()).collect()
+}
+
+/// The tables that a table is a partition of or inherits from, nearest first.
+pub(super) fn above(schema: &Schema, table: &Table) -> Vec<ObjectName> {
+    let mut above: Vec<ObjectName> = Vec::new();
+    let mut open = parents(table);
+    while let Some(parent) = open.pop() {
+        if above.contains(&parent) {
+            continue;
+        }
+        if let Some(table) = schema.table(&parent) {
+            open.extend(parents(table));
+        }
+        above.push(parent);
+    }
+    above
 }

@@ -153,8 +153,7 @@ pub(super) fn is_type(data_type: &str, name: &ObjectName, audited: Option<&str>)
             Word::Name(found),
             ..,
         ] => *found == name.name && Some(schema_found.as_str()) == schema,
-        [Word::Name(found)] => *found == name.name,
-        [Word::Name(found), Word::Other('['), ..] => *found == name.name,
+        [Word::Name(found)] | [Word::Name(found), Word::Other('['), ..] => *found == name.name,
         _ => false,
     }
 }

@@ -1,10 +1,13 @@
 //! Schemas and tables as a whole.
 
+use std::fmt::Write as _;
+
 use std::collections::BTreeSet;
 
 use super::{
     super::{Hazard, label},
     member::{Member, members},
+    partitions::above,
     planner::{Phase, Planner},
     sql::{comment, ident, object, option, option_name},
 };
@@ -49,7 +52,7 @@ impl<'a> Planner<'a> {
             }
         }
         // Parents first.
-        missing.sort_by_key(|(table, _)| self.above(self.expected, table).len());
+        missing.sort_by_key(|(table, _)| above(self.expected, table).len());
         for (table, label) in missing {
             self.create_table(table, &[label]);
         }
@@ -59,7 +62,7 @@ impl<'a> Planner<'a> {
                 unexpected.push((table, label(finding)));
             }
         }
-        unexpected.sort_by_key(|(t, _)| std::cmp::Reverse(self.above(self.actual, t).len()));
+        unexpected.sort_by_key(|(t, _)| std::cmp::Reverse(above(self.actual, t).len()));
         let new_names = self.new_names();
         let gone: BTreeSet<ObjectName> = unexpected.iter().map(|(t, _)| t.name.clone()).collect();
         for (table, label) in unexpected {
@@ -96,14 +99,14 @@ impl<'a> Planner<'a> {
         );
         if !table.inherits.is_empty() {
             let parents: Vec<String> = table.inherits.iter().map(object).collect();
-            sql += &format!(" INHERITS ({})", parents.join(", "));
+            let _ = write!(sql, " INHERITS ({})", parents.join(", "));
         }
         if let Some(key) = &table.partition_key {
-            sql += &format!(" PARTITION BY {key}");
+            let _ = write!(sql, " PARTITION BY {key}");
         }
         if !table.options.is_empty() {
             let options: Vec<String> = table.options.iter().map(|o| option(o)).collect();
-            sql += &format!(" WITH ({})", options.join(", "));
+            let _ = write!(sql, " WITH ({})", options.join(", "));
         }
         self.step(Phase::Tables, sql, labels, &[]);
         if let Some(of) = &table.partition_of {

@@ -1,5 +1,7 @@
 //! Enumerated types and domains.
 
+use std::fmt::Write as _;
+
 use super::{
     super::{Hazard, label},
     planner::{Phase, Planner, Touch, is_at},
@@ -209,10 +211,10 @@ impl<'a> Planner<'a> {
             wanted.data_type
         );
         if let Some(collation) = &wanted.collation {
-            sql += &format!(" COLLATE {collation}");
+            let _ = write!(sql, " COLLATE {collation}");
         }
         if let Some(default) = &wanted.default {
-            sql += &format!(" DEFAULT {default}");
+            let _ = write!(sql, " DEFAULT {default}");
         }
         if !wanted.nullable {
             sql += " NOT NULL";
@@ -220,7 +222,7 @@ impl<'a> Planner<'a> {
         for check in wanted.checks.iter().filter(|check| !check.not_valid) {
             let name = check.name.as_ref();
             sql += &name.map_or_else(String::new, |n| format!(" CONSTRAINT {}", ident(n)));
-            sql += &format!(" CHECK ({})", check.expression);
+            let _ = write!(sql, " CHECK ({})", check.expression);
         }
         self.step(Phase::Types, sql, labels, &[]);
         for check in wanted.checks.iter().filter(|check| check.not_valid) {

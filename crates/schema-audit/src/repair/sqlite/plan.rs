@@ -11,7 +11,7 @@ use crate::{
     compare::{Category, Finding, Severity},
     inspect::sqlite::ident::{self, quote},
     repair::{Hazard, Options, Plan, Refusal, Statement, label},
-    schema::{Schema, Table},
+    schema::{Dialect, Schema, Table},
 };
 
 /// Plans a repair of an SQLite schema.
@@ -48,6 +48,7 @@ pub(crate) fn plan(
     statements.extend(planner.drop_tables);
     statements.extend(planner.create_indexes);
     Plan {
+        dialect: Dialect::Sqlite,
         statements,
         refused: planner.refused,
         search_path: None,

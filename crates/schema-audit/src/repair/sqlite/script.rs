@@ -1,7 +1,6 @@
-//! A plan as a script for the program `sqlite3`.
+//! What a script for the program `sqlite3` has around the plan.
 
 use super::BEFORE;
-use crate::repair::Plan;
 
 /// Stops the program at the first error: it would go on, and commit.
 const FIRST: &str = ".bail on\n";
@@ -19,31 +18,17 @@ const COUNT_AFTER: &[&str] = &[
     "PRAGMA legacy_alter_table = OFF",
 ];
 
-/// The plan as a text for the program `sqlite3`, with the settings that it needs
-/// around it; what is left out is commented out. Undone as a whole if a statement
-/// fails, or if more rows would point to nothing than before. Empty if there is
-/// nothing to run. Names and definitions from the database are in it as they are.
-#[must_use]
-pub fn script(plan: &Plan) -> String {
-    if plan.statements.is_empty() {
-        return String::new();
-    }
-    let mut text = FIRST.to_owned();
-    let mut add = |sql: &str, left_out: bool| {
-        for line in format!("{sql};").split('\n') {
-            text.push_str(if left_out { "-- " } else { "" });
-            text.push_str(line);
-            text.push('\n');
-        }
-    };
-    for sql in BEFORE.iter().chain([&COUNT_BEFORE]) {
-        add(sql, false);
-    }
-    for statement in &plan.statements {
-        add(&statement.sql, statement.left_out);
-    }
-    for sql in COUNT_AFTER {
-        add(sql, false);
-    }
-    text
+/// What the script begins with: settings, the transaction, and a count of the
+/// rows that point to nothing already.
+pub(in crate::repair) fn opening() -> String {
+    let statements = BEFORE.iter().chain([&COUNT_BEFORE]);
+    statements.fold(FIRST.to_owned(), |text, sql| text + sql + ";\n")
+}
+
+/// What it ends with: a check that fails, and with it all, if more rows would
+/// point to nothing than before, and the settings as they were.
+pub(in crate::repair) fn closing() -> String {
+    COUNT_AFTER
+        .iter()
+        .fold(String::new(), |text, sql| text + sql + ";\n")
 }
