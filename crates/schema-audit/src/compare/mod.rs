@@ -6,6 +6,7 @@
 //! What a source cannot say ([`Source::Entities`]) is not compared unless it
 //! says it.
 
+mod by_name;
 mod code;
 mod columns;
 mod comments;
@@ -25,6 +26,7 @@ pub use code::{Category, Code};
 pub(crate) use constraints::plain_unique;
 pub use finding::{Finding, Severity, Side};
 
+use self::by_name::ByName;
 use crate::entities::in_words_of;
 use crate::schema::{ObjectName, ObjectPath, Schema, Source};
 
@@ -48,6 +50,8 @@ fn compare_same_words(expected: &Schema, actual: &Schema) -> Vec<Finding> {
     let mut comparison = Comparison {
         expected,
         actual,
+        expected_by: ByName::new(expected),
+        actual_by: ByName::new(actual),
         findings: Vec::new(),
     };
     comparison.schemas();
@@ -71,6 +75,8 @@ fn compare_same_words(expected: &Schema, actual: &Schema) -> Vec<Finding> {
 struct Comparison<'a> {
     expected: &'a Schema,
     actual: &'a Schema,
+    expected_by: ByName<'a>,
+    actual_by: ByName<'a>,
     findings: Vec<Finding>,
 }
 

@@ -1,6 +1,6 @@
 //! Types and sequences.
 
-use super::{Code, Comparison};
+use super::{Code, Comparison, by_name::ByName};
 use crate::schema::{Domain, Enum, Schema, Sequence};
 
 impl<'a> Comparison<'a> {
@@ -9,7 +9,7 @@ impl<'a> Comparison<'a> {
         let text = |e: &Enum| Some(format!("ENUM ({})", e.labels.join(", ")));
         for wanted in &expected.enums {
             let path = self.path(&wanted.name, None);
-            match actual.enums.iter().find(|found| found.name == wanted.name) {
+            match self.actual_by.enums.get(&wanted.name).copied() {
                 None if actual.source == crate::schema::Source::Entities => {}
                 None => self.add(Code::EnumMissing, path, text(wanted), None),
                 Some(found) => {
@@ -21,10 +21,7 @@ impl<'a> Comparison<'a> {
             }
         }
         for found in &actual.enums {
-            if expected
-                .enums
-                .iter()
-                .all(|wanted| wanted.name != found.name)
+            if !self.expected_by.enums.contains_key(&found.name)
                 && expected.source != crate::schema::Source::Entities
             {
                 let path = self.path(&found.name, None);
@@ -40,11 +37,7 @@ impl<'a> Comparison<'a> {
         let (expected, actual): (&'a Schema, &'a Schema) = (self.expected, self.actual);
         for wanted in &expected.domains {
             let path = self.path(&wanted.name, None);
-            match actual
-                .domains
-                .iter()
-                .find(|found| found.name == wanted.name)
-            {
+            match self.actual_by.domains.get(&wanted.name).copied() {
                 None => self.add(Code::DomainMissing, path, Some(domain(wanted)), None),
                 Some(found) => {
                     let (a, b) = (domain(wanted), domain(found));
@@ -56,11 +49,7 @@ impl<'a> Comparison<'a> {
             }
         }
         for found in &actual.domains {
-            if expected
-                .domains
-                .iter()
-                .all(|wanted| wanted.name != found.name)
-            {
+            if !self.expected_by.domains.contains_key(&found.name) {
                 let path = self.path(&found.name, None);
                 self.add(Code::DomainUnexpected, path, None, Some(domain(found)));
             }
@@ -73,9 +62,9 @@ impl<'a> Comparison<'a> {
         }
         let (expected, actual): (&'a Schema, &'a Schema) = (self.expected, self.actual);
         for wanted in &expected.sequences {
-            match counterpart(wanted, actual) {
+            match counterpart(wanted, &self.actual_by) {
                 Some(found) => self.sequence(wanted, found),
-                None if goes_with_its_column(wanted, actual) => {}
+                None if goes_with_its_column(wanted, &self.actual_by) => {}
                 None => {
                     let path = self.path(&wanted.name, None);
                     self.add(Code::SequenceMissing, path, Some(sequence(wanted)), None);
@@ -83,7 +72,8 @@ impl<'a> Comparison<'a> {
             }
         }
         for found in &actual.sequences {
-            if counterpart(found, expected).is_none() && !goes_with_its_column(found, expected) {
+            let by_name = &self.expected_by;
+            if counterpart(found, by_name).is_none() && !goes_with_its_column(found, by_name) {
                 let path = self.path(&found.name, None);
                 self.add(Code::SequenceUnexpected, path, None, Some(sequence(found)));
             }
@@ -109,25 +99,24 @@ impl<'a> Comparison<'a> {
 
 /// The sequence of that name, or the identity of the same column: its name
 /// follows from the history of the table's.
-fn counterpart<'a>(sequence: &Sequence, other: &'a Schema) -> Option<&'a Sequence> {
-    let same_name = other.sequences.iter().find(|s| s.name == sequence.name);
-    same_name.or_else(|| {
+fn counterpart<'a>(sequence: &Sequence, other: &ByName<'a>) -> Option<&'a Sequence> {
+    let same_name = other.sequences.get(&sequence.name);
+    let found = same_name.or_else(|| {
         let owner = sequence.owned_by.as_ref().filter(|owner| owner.identity)?;
-        other
-            .sequences
-            .iter()
-            .find(|s| s.owned_by.as_ref() == Some(owner))
-    })
+        other.owned.get(owner)
+    });
+    found.copied()
 }
 
 /// Whether the column that the sequence belongs to is missing on the other side
 /// or is no identity there: that is reported for the column.
-fn goes_with_its_column(sequence: &Sequence, other: &Schema) -> bool {
+fn goes_with_its_column(sequence: &Sequence, other: &ByName<'_>) -> bool {
     let Some(owner) = &sequence.owned_by else {
         return false;
     };
     let column = other
-        .table(&owner.table)
+        .tables
+        .get(&owner.table)
         .and_then(|table| table.column(&owner.column));
     owner.identity || column.is_none()
 }

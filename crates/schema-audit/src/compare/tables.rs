@@ -7,7 +7,7 @@ impl<'a> Comparison<'a> {
     pub(super) fn tables(&mut self) {
         let (expected, actual): (&'a Schema, &'a Schema) = (self.expected, self.actual);
         for table in &expected.tables {
-            match actual.table(&table.name) {
+            match self.actual_by.tables.get(&table.name).copied() {
                 Some(found) => self.table(table, found),
                 None => self.add(
                     Code::TableMissing,
@@ -18,7 +18,7 @@ impl<'a> Comparison<'a> {
             }
         }
         for table in &actual.tables {
-            if expected.table(&table.name).is_none() {
+            if !self.expected_by.tables.contains_key(&table.name) {
                 self.add(
                     Code::TableUnexpected,
                     self.path(&table.name, None),

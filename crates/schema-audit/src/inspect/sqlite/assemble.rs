@@ -1,5 +1,7 @@
 //! Puts the facts of the pragmas and of the stored statements together.
 
+use std::collections::HashMap;
+
 use super::catalog::{Catalog, ColumnRow, ForeignKeyRow, IndexRow, Object, TableRow};
 use super::definition::{self, ForeignKeyText, IndexText, KeyText, TableText};
 use super::expression::{self, Names};
@@ -13,10 +15,11 @@ use crate::schema::{
 pub(super) fn schema(catalog: &Catalog) -> Schema {
     let mut schema = Schema::empty(Dialect::Sqlite);
     schema.name = Some("main".to_owned());
+    let indexes = indexes_by_name(&catalog.objects);
     for object in &catalog.objects {
         match object.kind.as_str() {
             "table" if internal(&object.name) => {}
-            "table" => table_or_other(catalog, object, &mut schema),
+            "table" => table_or_other(catalog, &indexes, object, &mut schema),
             "view" => schema.unmodelled.push(unmodelled("view", object, false)),
             "trigger" => schema.unmodelled.push(unmodelled("trigger", object, true)),
             // Indexes are read with their tables.
@@ -26,6 +29,14 @@ pub(super) fn schema(catalog: &Catalog) -> Schema {
     references::fill(&mut schema.tables);
     schema.sort();
     schema
+}
+
+/// The statements that made indexes.
+fn indexes_by_name(objects: &[Object]) -> HashMap<&str, &str> {
+    let indexes = objects.iter().filter(|object| object.kind == "index");
+    indexes
+        .filter_map(|object| Some((object.name.as_str(), object.sql.as_deref()?)))
+        .collect()
 }
 
 /// SQLite keeps names that begin so for itself.
@@ -43,20 +54,21 @@ fn unmodelled(kind: &str, object: &Object, of_table: bool) -> Unmodelled {
     }
 }
 
-fn table_or_other(catalog: &Catalog, object: &Object, schema: &mut Schema) {
-    let row = catalog.tables.iter().find(|row| row.name == object.name);
-    let columns: Vec<&ColumnRow> = catalog
-        .columns
-        .iter()
-        .filter(|column| column.table == object.name)
-        .collect();
+fn table_or_other(
+    catalog: &Catalog,
+    indexes: &HashMap<&str, &str>,
+    object: &Object,
+    schema: &mut Schema,
+) {
+    let row = catalog.tables.get(&object.name);
+    let columns = catalog.columns.of(&object.name);
     let kind = match row.map(|row| row.kind.as_str()) {
         Some("shadow") => "shadow table",
         Some("virtual") => "virtual table",
         // What has no pages has no columns that the pragmas would tell.
         _ if columns.is_empty() => "virtual table",
         _ => {
-            TableReader::new(catalog, object, row, columns).read(schema);
+            TableReader::new(catalog, indexes, object, row).read(schema);
             return;
         }
     };
@@ -64,27 +76,32 @@ fn table_or_other(catalog: &Catalog, object: &Object, schema: &mut Schema) {
 }
 
 struct TableReader<'a> {
-    catalog: &'a Catalog,
     object: &'a Object,
     row: Option<&'a TableRow>,
-    columns: Vec<&'a ColumnRow>,
+    columns: &'a [ColumnRow],
     column_names: Vec<String>,
+    index_rows: &'a [IndexRow],
+    foreign_key_rows: &'a [ForeignKeyRow],
+    /// The statements that made the indexes of all tables.
+    index_statements: &'a HashMap<&'a str, &'a str>,
 }
 
 impl<'a> TableReader<'a> {
     fn new(
         catalog: &'a Catalog,
+        index_statements: &'a HashMap<&'a str, &'a str>,
         object: &'a Object,
         row: Option<&'a TableRow>,
-        columns: Vec<&'a ColumnRow>,
     ) -> Self {
-        let column_names = columns.iter().map(|column| column.name.clone()).collect();
+        let columns = catalog.columns.of(&object.name);
         Self {
-            catalog,
             object,
             row,
             columns,
-            column_names,
+            column_names: columns.iter().map(|column| column.name.clone()).collect(),
+            index_rows: catalog.indexes.of(&object.name),
+            foreign_key_rows: catalog.foreign_keys.of(&object.name),
+            index_statements,
         }
     }
 
@@ -131,21 +148,13 @@ impl<'a> TableReader<'a> {
         self.row.is_some_and(|row| row.without_rowid)
     }
 
-    fn index_rows(&self) -> impl Iterator<Item = &'a IndexRow> {
-        let name = &self.object.name;
-        self.catalog
-            .indexes
-            .iter()
-            .filter(move |row| row.table == *name)
-    }
-
     /// Whether the column is another name of the rowid, which is never NULL.
     fn is_rowid_alias(&self, row: &ColumnRow) -> bool {
         row.key_position == 1
             && self.columns.iter().filter(|c| c.key_position > 0).count() == 1
             && ident::same(&row.data_type, "integer")
             && !self.without_rowid()
-            && self.index_rows().all(|index| index.origin != "pk")
+            && self.index_rows.iter().all(|index| index.origin != "pk")
     }
 
     fn column(&self, row: &ColumnRow, text: &TableText) -> Column {
@@ -178,22 +187,21 @@ impl<'a> TableReader<'a> {
         let mut columns: Vec<&ColumnRow> = self
             .columns
             .iter()
-            .copied()
             .filter(|column| column.key_position > 0)
             .collect();
         if columns.is_empty() {
             return None;
         }
         columns.sort_by_key(|column| column.key_position);
-        let index: Vec<&IndexRow> = self.index_rows().filter(|row| row.origin == "pk").collect();
+        let index = self.index_rows.iter().filter(|row| row.origin == "pk");
         let text_key = text.primary_key.as_ref();
         Some(Key {
             name: text_key.and_then(|key| key.name.clone()),
             columns: columns
                 .iter()
                 .map(|column| {
+                    let mut index = index.clone();
                     index
-                        .iter()
                         .find(|row| row.column.as_ref() == Some(&column.name))
                         .map_or_else(|| column.name.clone(), |row| key_column(row, text))
                 })
@@ -205,8 +213,7 @@ impl<'a> TableReader<'a> {
     }
 
     fn indexes(&self, text: &TableText, table: &mut Table, schema: &mut Schema) {
-        let rows: Vec<&IndexRow> = self.index_rows().collect();
-        for rows in rows.chunk_by(|a, b| a.index == b.index) {
+        for rows in self.index_rows.chunk_by(|a, b| a.index == b.index) {
             match rows[0].origin.as_str() {
                 "u" => table.uniques.push(unique(rows, text)),
                 "c" => table.indexes.push(self.index(rows, text, schema)),
@@ -215,15 +222,10 @@ impl<'a> TableReader<'a> {
         }
     }
 
-    fn index(&self, rows: &[&IndexRow], text: &TableText, schema: &mut Schema) -> Index {
-        let first = rows[0];
-        let sql = self
-            .catalog
-            .objects
-            .iter()
-            .find(|object| object.kind == "index" && object.name == first.index)
-            .and_then(|object| object.sql.clone())
-            .unwrap_or_default();
+    fn index(&self, rows: &[IndexRow], text: &TableText, schema: &mut Schema) -> Index {
+        let first = &rows[0];
+        let sql = self.index_statements.get(first.index.as_str());
+        let sql = sql.copied().unwrap_or_default().to_owned();
         let index_text = definition::index(&sql, self.names())
             .ok()
             .filter(|text| text.keys.len() == rows.len());
@@ -262,13 +264,8 @@ impl<'a> TableReader<'a> {
     }
 
     fn foreign_keys(&self, text: &TableText) -> Vec<ForeignKey> {
-        let rows: Vec<&ForeignKeyRow> = self
-            .catalog
-            .foreign_keys
-            .iter()
-            .filter(|row| row.table == self.object.name)
-            .collect();
-        rows.chunk_by(|a, b| a.id == b.id)
+        self.foreign_key_rows
+            .chunk_by(|a, b| a.id == b.id)
             .enumerate()
             .map(|(position, rows)| foreign_key(rows, text.foreign_keys.get(position)))
             .collect()
@@ -311,7 +308,7 @@ fn key_column(row: &IndexRow, text: &TableText) -> String {
     column
 }
 
-fn unique(rows: &[&IndexRow], text: &TableText) -> Key {
+fn unique(rows: &[IndexRow], text: &TableText) -> Key {
     // Two equal constraints share one index: the first name that is given to
     // them is theirs.
     let same: Vec<&KeyText> = text
@@ -330,7 +327,7 @@ fn unique(rows: &[&IndexRow], text: &TableText) -> Key {
     }
 }
 
-fn is_of(key: &KeyText, rows: &[&IndexRow], text: &TableText) -> bool {
+fn is_of(key: &KeyText, rows: &[IndexRow], text: &TableText) -> bool {
     key.columns.len() == rows.len()
         && key.columns.iter().zip(rows).all(|(column, row)| {
             let collation = column
@@ -373,8 +370,8 @@ fn index_key(
     }
 }
 
-fn foreign_key(rows: &[&ForeignKeyRow], text: Option<&ForeignKeyText>) -> ForeignKey {
-    let first = rows[0];
+fn foreign_key(rows: &[ForeignKeyRow], text: Option<&ForeignKeyText>) -> ForeignKey {
+    let first = &rows[0];
     let columns: Vec<String> = rows.iter().map(|row| row.from.clone()).collect();
     let text = text.filter(|text| {
         text.columns.len() == columns.len()

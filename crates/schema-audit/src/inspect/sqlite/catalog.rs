@@ -1,6 +1,8 @@
 //! What SQLite's own tables and pragmas say, in five statements however many
 //! tables there are.
 
+use std::collections::HashMap;
+
 use sea_orm::{ConnectionTrait, DbErr, QueryResult, Statement};
 
 use crate::inspect::InspectError;
@@ -17,7 +19,6 @@ pub(super) struct Object {
 /// A row of `pragma_table_list`.
 #[derive(Debug)]
 pub(super) struct TableRow {
-    pub(super) name: String,
     /// `table`, `view`, `virtual` or `shadow`.
     pub(super) kind: String,
     pub(super) without_rowid: bool,
@@ -27,7 +28,6 @@ pub(super) struct TableRow {
 /// A row of `pragma_table_xinfo`.
 #[derive(Debug)]
 pub(super) struct ColumnRow {
-    pub(super) table: String,
     pub(super) name: String,
     pub(super) data_type: String,
     pub(super) not_null: bool,
@@ -41,7 +41,6 @@ pub(super) struct ColumnRow {
 /// One element of an index, with the index it belongs to.
 #[derive(Debug)]
 pub(super) struct IndexRow {
-    pub(super) table: String,
     pub(super) index: String,
     pub(super) unique: bool,
     /// `c`: CREATE INDEX, `u`: UNIQUE, `pk`: PRIMARY KEY.
@@ -58,7 +57,6 @@ pub(super) struct IndexRow {
 /// One column of a foreign key.
 #[derive(Debug)]
 pub(super) struct ForeignKeyRow {
-    pub(super) table: String,
     /// Counts from the last one that is declared.
     pub(super) id: i64,
     pub(super) parent: String,
@@ -71,10 +69,31 @@ pub(super) struct ForeignKeyRow {
 #[derive(Debug)]
 pub(super) struct Catalog {
     pub(super) objects: Vec<Object>,
-    pub(super) tables: Vec<TableRow>,
-    pub(super) columns: Vec<ColumnRow>,
-    pub(super) indexes: Vec<IndexRow>,
-    pub(super) foreign_keys: Vec<ForeignKeyRow>,
+    pub(super) tables: HashMap<String, TableRow>,
+    pub(super) columns: ByTable<ColumnRow>,
+    pub(super) indexes: ByTable<IndexRow>,
+    pub(super) foreign_keys: ByTable<ForeignKeyRow>,
+}
+
+/// Rows by the table that they belong to, in the order in which they were read.
+#[derive(Debug)]
+pub(super) struct ByTable<T>(HashMap<String, Vec<T>>);
+
+impl<T> ByTable<T> {
+    /// The rows of a table; none if nothing is known of it.
+    pub(super) fn of(&self, table: &str) -> &[T] {
+        self.0.get(table).map_or(&[], Vec::as_slice)
+    }
+}
+
+impl<T> FromIterator<(String, T)> for ByTable<T> {
+    fn from_iter<I: IntoIterator<Item = (String, T)>>(rows: I) -> Self {
+        let mut tables: HashMap<String, Vec<T>> = HashMap::new();
+        for (table, row) in rows {
+            tables.entry(table).or_default().push(row);
+        }
+        Self(tables)
+    }
 }
 
 // Only what has pages of its own is asked for: the pragmas fail for a virtual
@@ -103,12 +122,12 @@ impl Catalog {
             db,
             "SELECT name, type, wr, strict FROM pragma_table_list WHERE schema = 'main'",
             |row| {
-                Ok(TableRow {
-                    name: row.try_get_by_index(0)?,
+                let table = TableRow {
                     kind: row.try_get_by_index(1)?,
                     without_rowid: flag(row, 2)?,
                     strict: flag(row, 3)?,
-                })
+                };
+                Ok((row.try_get_by_index(0)?, table))
             },
         )
         .await
@@ -125,14 +144,13 @@ impl Catalog {
     }
 }
 
-async fn columns(db: &impl ConnectionTrait) -> Result<Vec<ColumnRow>, DbErr> {
+async fn columns(db: &impl ConnectionTrait) -> Result<ByTable<ColumnRow>, DbErr> {
     let sql = format!(
         "SELECT m.name, x.name, x.type, x.\"notnull\", x.dflt_value, x.pk, x.hidden {ORDINARY} \
          JOIN pragma_table_xinfo(m.name, 'main') x {WITH_PAGES} ORDER BY m.rowid, x.cid"
     );
     rows(db, &sql, |row| {
-        Ok(ColumnRow {
-            table: row.try_get_by_index(0)?,
+        let found = ColumnRow {
             name: row.try_get_by_index(1)?,
             data_type: row
                 .try_get_by_index::<Option<String>>(2)?
@@ -141,12 +159,13 @@ async fn columns(db: &impl ConnectionTrait) -> Result<Vec<ColumnRow>, DbErr> {
             default: row.try_get_by_index(4)?,
             key_position: row.try_get_by_index(5)?,
             hidden: row.try_get_by_index(6)?,
-        })
+        };
+        Ok((row.try_get_by_index(0)?, found))
     })
     .await
 }
 
-async fn indexes(db: &impl ConnectionTrait) -> Result<Vec<IndexRow>, DbErr> {
+async fn indexes(db: &impl ConnectionTrait) -> Result<ByTable<IndexRow>, DbErr> {
     let sql = format!(
         "SELECT m.name, l.name, l.\"unique\", l.origin, l.partial, x.cid, x.name, x.\"desc\", x.coll \
          {ORDINARY} JOIN pragma_index_list(m.name, 'main') l \
@@ -154,8 +173,7 @@ async fn indexes(db: &impl ConnectionTrait) -> Result<Vec<IndexRow>, DbErr> {
          ORDER BY m.rowid, l.seq, x.seqno"
     );
     rows(db, &sql, |row| {
-        Ok(IndexRow {
-            table: row.try_get_by_index(0)?,
+        let found = IndexRow {
             index: row.try_get_by_index(1)?,
             unique: flag(row, 2)?,
             origin: row.try_get_by_index(3)?,
@@ -166,36 +184,37 @@ async fn indexes(db: &impl ConnectionTrait) -> Result<Vec<IndexRow>, DbErr> {
             collation: row
                 .try_get_by_index::<Option<String>>(8)?
                 .unwrap_or_default(),
-        })
+        };
+        Ok((row.try_get_by_index(0)?, found))
     })
     .await
 }
 
-async fn foreign_keys(db: &impl ConnectionTrait) -> Result<Vec<ForeignKeyRow>, DbErr> {
+async fn foreign_keys(db: &impl ConnectionTrait) -> Result<ByTable<ForeignKeyRow>, DbErr> {
     let sql = format!(
         "SELECT m.name, f.id, f.\"table\", f.\"from\", f.\"to\", f.on_update, f.on_delete {ORDINARY} \
          JOIN pragma_foreign_key_list(m.name, 'main') f {WITH_PAGES} \
          ORDER BY m.rowid, f.id DESC, f.seq"
     );
     rows(db, &sql, |row| {
-        Ok(ForeignKeyRow {
-            table: row.try_get_by_index(0)?,
+        let found = ForeignKeyRow {
             id: row.try_get_by_index(1)?,
             parent: row.try_get_by_index(2)?,
             from: row.try_get_by_index(3)?,
             to: row.try_get_by_index(4)?,
             on_update: row.try_get_by_index(5)?,
             on_delete: row.try_get_by_index(6)?,
-        })
+        };
+        Ok((row.try_get_by_index(0)?, found))
     })
     .await
 }
 
-async fn rows<T>(
+async fn rows<T, C: FromIterator<T>>(
     db: &impl ConnectionTrait,
     sql: &str,
     read: impl Fn(&QueryResult) -> Result<T, DbErr>,
-) -> Result<Vec<T>, DbErr> {
+) -> Result<C, DbErr> {
     let statement = Statement::from_string(db.get_database_backend(), sql);
     db.query_all_raw(statement)
         .await?

@@ -7,6 +7,11 @@ pub(crate) fn same(a: &str, b: &str) -> bool {
     a.eq_ignore_ascii_case(b)
 }
 
+/// The same text for all names that are [`same`].
+pub(super) fn folded(name: &str) -> String {
+    name.to_ascii_lowercase()
+}
+
 /// The name itself, without the quotes that one of SQLite's four styles puts
 /// around it.
 pub(crate) fn unquote(raw: &str) -> String {

@@ -1,12 +1,14 @@
 //! Foreign keys in the words of the tables that they point to.
 
+use std::collections::HashMap;
+
 use super::ident;
 use crate::schema::Table;
 
 /// Gives referenced tables and columns the spelling of their declaration, and
 /// the parent's key where no columns are named.
 pub(super) fn fill(tables: &mut [Table]) {
-    let parents: Vec<(String, Vec<String>, Vec<String>)> = tables
+    let parents: HashMap<String, (String, Vec<String>, Vec<String>)> = tables
         .iter()
         .map(|table| {
             let key = table.primary_key.as_ref();
@@ -15,15 +17,14 @@ pub(super) fn fill(tables: &mut [Table]) {
                 key.columns.iter().map(name).collect()
             });
             let columns = table.columns.iter().map(|c| c.name.clone()).collect();
-            (table.name.name.clone(), columns, key)
+            let name = table.name.name.clone();
+            (ident::folded(&name), (name, columns, key))
         })
         .collect();
     let keys = tables.iter_mut().flat_map(|table| &mut table.foreign_keys);
     for key in keys {
-        let Some((name, columns, primary)) = parents
-            .iter()
-            .find(|(name, ..)| ident::same(name, &key.references.name))
-        else {
+        let parent = parents.get(&ident::folded(&key.references.name));
+        let Some((name, columns, primary)) = parent else {
             continue;
         };
         key.references.name.clone_from(name);
