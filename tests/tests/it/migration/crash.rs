@@ -10,7 +10,7 @@ use super::{
     alembic::CREATE_LEDGER,
     duplicates_data as data,
     facts::facts,
-    support::{MIRRORED, Program, ledger, names, up},
+    support::{MIRRORED, OWN, Program, ledger, names, up},
 };
 
 matrix_tests! {
@@ -117,7 +117,7 @@ impl Command {
     async fn run(self, db: &DatabaseConnection) -> Result<(), DbErr> {
         match self {
             Self::Up => Migrator::up(db, None).await,
-            Self::Down => Migrator::down(db, Some(2)).await,
+            Self::Down => Migrator::down(db, Some(OWN)).await,
             Self::Reset => Migrator::reset(db).await,
         }
     }

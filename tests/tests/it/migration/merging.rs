@@ -8,7 +8,7 @@ use super::{
         self as data, ALONE, KEPT, Literals, ODD_JSON, OLD_QUERY, OTHER_QUERY, PAIRS, SENT,
         TIMELESS, WITH_CONTACT, YOUNG_QUERY,
     },
-    support::{MIRRORED, Program, contents, down, up},
+    support::{MIRRORED, OWN, Program, contents, down, up},
 };
 
 /// What the merge changes.
@@ -232,7 +232,7 @@ async fn f26_the_number_of_merged_rows_is_reported(db: TestDb) -> anyhow::Result
         PAIRS + 3
     );
     assert!(output.stdout.contains(&report), "{}", output.stdout);
-    let output = program.succeed(&["down", "-n", "2"]).await?;
+    let output = program.succeed(&["down", "-n", &OWN.to_string()]).await?;
     let report = format!("Restored {} merged prospects and 1 merged", PAIRS + 3);
     assert!(output.stdout.contains(&report), "{}", output.stdout);
     Ok(())
@@ -251,7 +251,7 @@ async fn f26_a_database_without_duplicates_is_not_changed(db: TestDb) -> anyhow:
     assert!(output.stdout.contains("No duplicate"), "{}", output.stdout);
     assert_eq!(contents(&db, &TABLES).await?, before);
     assert_eq!(db.count("select count(*) from merged_rows").await?, 0);
-    program.succeed(&["down", "-n", "2"]).await?;
+    program.succeed(&["down", "-n", &OWN.to_string()]).await?;
     assert_eq!(contents(&db, &TABLES).await?, before);
     Ok(())
 }
@@ -283,7 +283,7 @@ async fn f26_thousands_of_rows_of_one_domain_are_merged(db: TestDb) -> anyhow::R
         db.count("select count(*) from merged_rows").await?,
         ROWS - 1
     );
-    down(&db, 2).await?;
+    down(&db, OWN).await?;
     assert_eq!(db.count("select count(*) from prospects").await?, ROWS);
     Ok(())
 }

@@ -7,6 +7,10 @@ use sea_orm::DbBackend;
 /// The number of revisions that mirror Alembic's.
 pub(crate) const MIRRORED: u32 = 4;
 
+/// The number of outreach's own revisions, which come after them.
+#[expect(clippy::cast_possible_truncation, reason = "the chain is short")]
+pub(crate) const OWN: u32 = REVISIONS.len() as u32 - MIRRORED;
+
 /// Runs the next `steps` revisions.
 pub(crate) async fn up(db: &TestDb, steps: impl Into<Option<u32>>) -> anyhow::Result<()> {
     let pool = db.connect_plain().await?;
