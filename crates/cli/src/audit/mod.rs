@@ -90,19 +90,21 @@ pub(crate) async fn examine(
     let scope = request.schema.clone().map_or(Scope::Current, Scope::Named);
     let mut live = inspect_in_txn(&txn, &scope).await.map_err(Error::failed)?;
     let own = without(&mut live, &request.ignored);
-    let dependents = match request.repair && backend == DbBackend::Postgres {
-        true => dependents(&txn, live.name.as_deref())
+    let dependents = if request.repair && backend == DbBackend::Postgres {
+        dependents(&txn, live.name.as_deref())
             .await
-            .map_err(Error::failed)?,
-        false => Vec::new(),
+            .map_err(Error::failed)?
+    } else {
+        Vec::new()
     };
     let ledgers = match request.revision {
         None => Some(Ledgers::read(&txn).await.map_err(Error::failed)?),
         Some(_) => None,
     };
-    let data = match request.data {
-        true => Some(check_data(&txn).await.map_err(Error::failed)?),
-        false => None,
+    let data = if request.data {
+        Some(check_data(&txn).await.map_err(Error::failed)?)
+    } else {
+        None
     };
     txn.rollback().await.map_err(Error::failed)?;
     let findings = match request.revision {

@@ -15,7 +15,7 @@ struct Guarantee {
     text: &'static str,
     /// The revision that brings it, by the beginning of its name.
     since: &'static str,
-    /// The parts of the schema that make it.
+    /// The parts of the schema that make it, its table first.
     parts: &'static [&'static str],
 }
 
@@ -110,7 +110,7 @@ pub(crate) fn sections(examination: &Examination) -> Vec<Section> {
     ]
 }
 
-/// Whether a finding is about this part of the schema.
+/// Whether a finding of the database is about this part of the schema.
 fn is_at(finding: &Finding, part: &str) -> bool {
     let mut path = finding.object.object.clone();
     if let Some(member) = &finding.object.member {
@@ -147,11 +147,17 @@ fn pipeline(examination: &Examination) -> Section {
 
 fn transactions(examination: &Examination) -> Section {
     let rows = GUARANTEES.iter().map(|guarantee| {
-        let at = |part: &str| examination.findings.iter().any(|f| is_at(f, part));
+        let found = examination.of_database();
+        let at = |part: &str| found.iter().any(|finding| is_at(finding, part));
+        let table = guarantee.parts.first().copied().unwrap_or_default();
+        let in_table =
+            |finding: &Finding| finding.severity > Severity::Info && finding.object.object == table;
         let word = if !has_revision(examination, guarantee.since) {
             "not in this revision"
         } else if guarantee.parts.iter().any(|part| at(part)) {
             "broken"
+        } else if found.iter().any(in_table) {
+            "in doubt: its table has other findings"
         } else {
             "held by the schema"
         };

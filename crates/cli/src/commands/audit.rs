@@ -8,9 +8,9 @@ use std::{
 use outreach_service::connect;
 use schema_audit::{
     inspect::Scope,
-    repair::{Destructive, Options, prove},
+    repair::{Destructive, Options, prove_until},
     report::{self, Item, Proof, Report},
-    scratch::ScratchOptions,
+    scratch::{ScratchOptions, interrupted},
 };
 
 use super::verify::{self, reading};
@@ -43,20 +43,20 @@ async fn look(connection: &Connection, arguments: &Audit) -> Result<(), Error> {
         return write(arguments, |out| draw(&examination, diagram, out));
     }
     let name = options.url().redacted();
-    let mut report = audit::report(&examination, &name);
+    let mut report = audit::report(&examination, name);
     add_repair(connection, arguments, &examination, &mut report).await?;
     if arguments.format == AuditFormat::Markdown {
         report.sections = audit::sections(&examination);
     }
     if arguments.format == AuditFormat::Markdown && arguments.revision.is_none() {
-        let checklist = verify::run_checklist(connection).await?;
+        let checklist = Box::pin(verify::run_checklist(connection)).await?;
         report.checks = checklist.into_checks();
     }
     write(arguments, |out| match arguments.format {
         AuditFormat::Text => report::text::write(&report, out),
         AuditFormat::Json => report::json::write(&report, out),
         AuditFormat::Markdown => report::markdown::write(&report, out),
-        AuditFormat::Sarif => report::sarif::write(&report, &name, out),
+        AuditFormat::Sarif => report::sarif::write(&report, name, out),
         AuditFormat::Junit => report::junit::write(&report, out),
         AuditFormat::Github => report::github::write(&report, out),
     })?;
@@ -124,9 +124,16 @@ async fn add_repair(
         destructive: destructive(&arguments.destructive),
         ..Options::default()
     };
-    let proof = prove(&live, &scope, &examination.repaired(), &options, &scratch)
-        .await
-        .map_err(Error::failed)?;
+    let proof = prove_until(
+        &live,
+        &scope,
+        &examination.repaired(),
+        &options,
+        &scratch,
+        interrupted(),
+    )
+    .await
+    .map_err(Error::failed)?;
     report.proof = Some(Proof {
         clean: proof.clean,
         left_out: proof.left_out,

@@ -47,8 +47,7 @@ pub(super) struct Diff {
     /// Run the repair on a scratch copy of the schema and compare again
     #[arg(long, requires = "repair")]
     pub(super) prove: bool,
-    /// The server or file to make the scratch copy in [default: ACTUAL's
-    /// server; in memory for SQLite]
+    /// The PostgreSQL server to make the scratch copy on [default: ACTUAL's own]
     #[arg(long, value_name = "URL", requires = "prove")]
     pub(super) scratch: Option<String>,
     /// Put statements that destroy data into the repair: those that mend this

@@ -13,10 +13,10 @@ use super::{
 use crate::{
     compare::compare,
     inspect::{Scope, inspect},
-    repair::{Dependent, Destructive, Options, dependents, prove, repair},
+    repair::{Dependent, Destructive, Options, dependents, prove_until, repair},
     report::{self, Proof, Report},
     schema::{Dialect, Schema},
-    scratch::ScratchOptions,
+    scratch::{ScratchOptions, interrupted},
 };
 
 /// What results are shown at that are in no file.
@@ -132,7 +132,15 @@ async fn proof(
         server: arguments.scratch.as_deref().map(SecretString::from),
     };
     let scope = scope(actual, arguments.schema.as_deref());
-    let proof = prove(&actual.url, &scope, expected, options, &scratch).await?;
+    let proof = prove_until(
+        &actual.url,
+        &scope,
+        expected,
+        options,
+        &scratch,
+        interrupted(),
+    )
+    .await?;
     Ok(Proof::from(&proof))
 }
 

@@ -16,7 +16,7 @@ use std::collections::{BTreeMap, BTreeSet};
 pub use apply::{ApplyError, ApplyOptions, apply};
 pub use plan::{Hazard, Plan, Refusal, Statement, label};
 pub use postgres::{Dependent, dependents};
-pub use prove::{Failed, Proof, ProveError, prove, prove_on};
+pub use prove::{Failed, Proof, ProveError, prove, prove_on, prove_until};
 
 use crate::{
     compare::Finding,

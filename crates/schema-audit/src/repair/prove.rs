@@ -50,6 +50,9 @@ pub enum ProveError {
     /// No scratch copy could be made, or it could not be removed.
     #[error("the repair could not be proved on a scratch copy")]
     Scratch(#[from] ScratchError),
+    /// Somebody asked to end.
+    #[error("interrupted; the scratch copy was removed")]
+    Interrupted,
     /// The copy could not be read.
     #[error("the scratch copy could not be read")]
     Inspect(#[from] InspectError),
@@ -73,8 +76,40 @@ pub async fn prove(
     options: &Options,
     scratch: &ScratchOptions,
 ) -> Result<Proof, ProveError> {
+    prove_until(
+        live,
+        scope,
+        expected,
+        options,
+        scratch,
+        std::future::pending(),
+    )
+    .await
+}
+
+/// As [`prove`], until `interrupt` ends; the copy is removed then too. What is
+/// begun of the copy is finished first.
+///
+/// # Errors
+///
+/// As [`prove`], and [`ProveError::Interrupted`].
+pub async fn prove_until(
+    live: &SecretString,
+    scope: &Scope,
+    expected: &Schema,
+    options: &Options,
+    scratch: &ScratchOptions,
+    interrupt: impl Future<Output = ()> + Send + 'static,
+) -> Result<Proof, ProveError> {
+    // Waited for from the first moment: a signal would otherwise end the process.
+    let mut interrupt = tokio::spawn(interrupt);
     let copy = Scratch::copy_of(live, scratch).await?;
-    let proof = prove_on(copy.connection(), scope, expected, options).await;
+    let proof = tokio::select! {
+        biased;
+        _ = &mut interrupt => Err(ProveError::Interrupted),
+        proof = prove_on(copy.connection(), scope, expected, options) => proof,
+    };
+    interrupt.abort();
     copy.remove().await?;
     proof
 }

@@ -90,3 +90,33 @@ impl Scratch {
 fn is_sqlite(url: &str) -> bool {
     url.starts_with("sqlite:")
 }
+
+/// Ends when the process is told to end: Ctrl-C or SIGTERM. What is scratch is
+/// to be removed then. Never ends where that cannot be waited for.
+pub async fn interrupted() {
+    let interrupt = async {
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    };
+    tokio::select! {
+        () = interrupt => {}
+        () = terminated() => {}
+    }
+}
+
+#[cfg(unix)]
+async fn terminated() {
+    use tokio::signal::unix::{SignalKind, signal};
+    match signal(SignalKind::terminate()) {
+        Ok(mut terminate) => {
+            terminate.recv().await;
+        }
+        Err(_) => std::future::pending().await,
+    }
+}
+
+#[cfg(not(unix))]
+async fn terminated() {
+    std::future::pending().await
+}

@@ -138,6 +138,8 @@ fn connect_by_environment(command: &mut Command, url: &SecretString) -> Result<(
         )
         .env("PGSSLMODE", ssl_mode(options.get_ssl_mode()))
         // The session's own settings (a search path, say) don't belong here.
+        .env_remove("PGHOSTADDR")
+        .env_remove("PGTARGETSESSIONATTRS")
         .env_remove("PGOPTIONS")
         .env_remove("PGSERVICE");
     if let Some(password) = password(&parsed) {

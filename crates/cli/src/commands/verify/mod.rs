@@ -16,10 +16,11 @@ use outreach_service::connect::{self, DatabaseOptions};
 use schema_audit::{
     inspect::{Scope, inspect, leaves_a_log},
     schema::Schema,
+    scratch::interrupted,
 };
 use sea_orm_migration::sea_orm::DatabaseConnection;
 use secrecy::ExposeSecret;
-use tokio::{signal, task::JoinHandle};
+use tokio::task::JoinHandle;
 
 pub(crate) use self::checklist::Checklist;
 use self::{checklist::ChecklistLine, scratch::Copy};
@@ -52,19 +53,24 @@ pub(crate) async fn run_checklist(connection: &Connection) -> Result<Checklist, 
     // From here on Ctrl-C ends the work in order, with the scratch copy removed.
     let mut interrupt = tokio::spawn(interrupted());
     let (db, schema, mut lines) = until(&mut interrupt, look(&options)).await??;
-    let copy = Copy::of(&options, &db, &schema).await;
-    let closed = db.close().await.map_err(could_not_look);
-    let copy = match copy {
+    let copy = match Copy::of(&options, &db, &schema).await {
         Ok(copy) => copy,
         Err(reason) => {
-            closed?;
+            lines.push(start::without_a_role(&db, "there is no scratch copy").await);
             lines.extend(smoke::not_run(&reason));
+            db.close().await.map_err(could_not_look)?;
             return Ok(Checklist { lines });
         }
     };
-    let ran = until(&mut interrupt, smoke::run(&copy)).await;
+    let closed = db.close().await.map_err(could_not_look);
+    let ran = until(&mut interrupt, async {
+        (start::on_a_copy(&copy).await, smoke::run(&copy).await)
+    });
+    let ran = ran.await;
     let removed = copy.remove().await;
-    lines.extend(ran?);
+    let (start, smoke) = ran?;
+    lines.push(start);
+    lines.extend(smoke);
     removed?;
     closed?;
     Ok(Checklist { lines })
@@ -82,7 +88,6 @@ async fn look(
         .map_err(could_not_look)?;
     let mut lines = Vec::from(definitions::lines(&schema).await?);
     lines.push(ledgers::line(&db, &schema).await);
-    lines.push(start::line(&db).await);
     Ok((db, schema, lines))
 }
 
@@ -96,9 +101,10 @@ pub(super) fn reading(options: &DatabaseOptions) -> Result<DatabaseOptions, Erro
         // In memory: there is no file.
         return Ok(options.clone().max_connections(1));
     };
-    let mode = match leaves_a_log(Path::new(&path)) {
-        true => "mode=rw",
-        false => "mode=ro",
+    let mode = if leaves_a_log(Path::new(&path)) {
+        "mode=rw"
+    } else {
+        "mode=ro"
     };
     let url = options.url().with_password();
     let (file, query) = match url.expose_secret().split_once('?') {
@@ -112,13 +118,6 @@ pub(super) fn reading(options: &DatabaseOptions) -> Result<DatabaseOptions, Erro
     let query: Vec<&str> = kept.chain([mode]).collect();
     let read_only = format!("{file}?{}", query.join("&"));
     Ok(DatabaseOptions::new(&read_only)?.max_connections(1))
-}
-
-/// Ends with Ctrl-C; never, where that can't be waited for.
-async fn interrupted() {
-    if signal::ctrl_c().await.is_err() {
-        std::future::pending::<()>().await;
-    }
 }
 
 /// The outcome of some work, unless Ctrl-C comes before.

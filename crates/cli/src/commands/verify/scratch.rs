@@ -7,10 +7,9 @@ use schema_audit::{
     scratch::{Scratch, ScratchOptions},
 };
 use sea_orm_migration::sea_orm::{
-    ConnectionTrait, DatabaseConnection, DbBackend, DbErr, QueryResult, Statement, Value,
+    ConnectionTrait, DatabaseConnection, DbErr, QueryResult, Statement, Value,
 };
 use secrecy::ExposeSecret;
-use tempfile::TempDir;
 
 use super::could_not_look;
 use crate::{exit::Error, output};
@@ -19,12 +18,7 @@ use crate::{exit::Error, output};
 pub(super) struct Copy {
     /// How an application would connect to it.
     pub(super) options: DatabaseOptions,
-    place: Place,
-}
-
-enum Place {
-    Postgres(Scratch),
-    Sqlite(TempDir),
+    scratch: Scratch,
 }
 
 impl Copy {
@@ -38,10 +32,7 @@ impl Copy {
         live: &DatabaseConnection,
         schema: &Schema,
     ) -> Result<Self, String> {
-        let copy = match live.get_database_backend() {
-            DbBackend::Sqlite => Self::of_file(live).await?,
-            _ => Self::of_server(options).await?,
-        };
+        let copy = Self::of_schema(options).await?;
         let filled = copy.fill_ledgers(live, schema).await;
         match filled {
             Ok(()) => Ok(copy),
@@ -55,10 +46,15 @@ impl Copy {
         }
     }
 
-    async fn of_server(live: &DatabaseOptions) -> Result<Self, String> {
-        output::say(
-            "making a scratch copy of the schema: a database on the same server, removed at the end",
-        );
+    async fn of_schema(live: &DatabaseOptions) -> Result<Self, String> {
+        let place = if live.is_sqlite() {
+            "a temporary file"
+        } else {
+            "a database on the same server"
+        };
+        output::say(&format!(
+            "making a scratch copy of the schema: {place}, removed at the end"
+        ));
         let url = live.url().with_password();
         let scratch = Scratch::copy_of(&url, &ScratchOptions::default())
             .await
@@ -77,34 +73,7 @@ impl Copy {
             Some(schema) => options.schema(schema),
             None => options,
         };
-        Ok(Self {
-            options,
-            place: Place::Postgres(scratch),
-        })
-    }
-
-    async fn of_file(live: &DatabaseConnection) -> Result<Self, String> {
-        output::say("making a scratch copy of the schema: a temporary file, removed at the end");
-        let folder = tempfile::Builder::new()
-            .prefix("outreach-verify-")
-            .tempdir()
-            .map_err(|error| format!("no temporary folder could be made: {error}"))?;
-        let path = folder.path().join("scratch.db");
-        let url = format!("sqlite://{}?mode=rwc", path.display());
-        let options = DatabaseOptions::new(&url).map_err(|error| text(&error))?;
-        let copied = async {
-            let scratch = connect::open(&options).await.map_err(|e| text(&e))?;
-            for sql in statements(live).await.map_err(|e| e.to_string())? {
-                let made = scratch.execute_unprepared(&sql).await;
-                made.map_err(|error| format!("the schema could not be copied: {error}"))?;
-            }
-            scratch.close().await.map_err(|e| e.to_string())
-        };
-        copied.await?;
-        Ok(Self {
-            options,
-            place: Place::Sqlite(folder),
-        })
+        Ok(Self { options, scratch })
     }
 
     /// Ledgers hold rows that say what the schema is.
@@ -135,27 +104,8 @@ impl Copy {
     ///
     /// Names what is left.
     pub(super) async fn remove(self) -> Result<(), Error> {
-        match self.place {
-            Place::Postgres(scratch) => scratch.remove().await.map_err(could_not_look),
-            Place::Sqlite(folder) => {
-                let path = folder.path().display().to_string();
-                folder.close().map_err(|error| {
-                    could_not_look(error).context(format!("`{path}` could not be removed"))
-                })
-            }
-        }
+        self.scratch.remove().await.map_err(could_not_look)
     }
-}
-
-/// Tables before what stands on them. Tables of SQLite's own are made by it.
-async fn statements(live: &DatabaseConnection) -> Result<Vec<String>, DbErr> {
-    let sql = "SELECT sql FROM sqlite_master WHERE sql IS NOT NULL \
-               AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' \
-               ORDER BY type <> 'table', type <> 'index', type <> 'view', rowid";
-    let rows = live
-        .query_all_raw(Statement::from_string(DbBackend::Sqlite, sql))
-        .await?;
-    rows.iter().map(|row| row.try_get("", "sql")).collect()
 }
 
 /// Rows of a ledger: a few, and a bound for one that is none.

@@ -2,7 +2,7 @@
 //! that has no right to change the schema.
 
 use outreach_service::{
-    connect::{ConnectError, check_schema},
+    connect::{self, ConnectError, check_schema},
     sql::sqlstate,
 };
 use sea_orm_migration::sea_orm::{
@@ -10,29 +10,40 @@ use sea_orm_migration::sea_orm::{
     TransactionTrait,
 };
 
-use super::ChecklistLine;
+use super::{ChecklistLine, scratch::Copy};
 
 const NAME: &str = "the application can start";
 
-pub(super) async fn line(db: &DatabaseConnection) -> ChecklistLine {
-    if db.get_database_backend() == DbBackend::Sqlite {
-        return told(
-            check_schema(db).await,
-            "ready, with the file opened for reading only",
-        );
+/// On the database itself, without writing: what can be known where there is no
+/// copy, for the reason that is given.
+pub(super) async fn without_a_role(db: &DatabaseConnection, reason: &str) -> ChecklistLine {
+    match read_only(db).await {
+        Ok(ready) => told(ready, &format!("ready, read-only ({reason})")),
+        Err(error) => ChecklistLine::not_checked(NAME, error.to_string()),
     }
-    match under_a_role(db).await {
-        Ok(ready) => told(
-            ready,
-            "ready, under a role that may read and write rows and was refused CREATE TABLE",
-        ),
-        Err(reason) => match read_only(db).await {
+}
+
+/// On the scratch copy: roles are made, and refused, in a transaction of their
+/// own there.
+pub(super) async fn on_a_copy(copy: &Copy) -> ChecklistLine {
+    let db = match connect::open(&copy.options).await {
+        Ok(db) => db,
+        Err(error) => return ChecklistLine::not_checked(NAME, error.to_string()),
+    };
+    let line = if db.get_database_backend() == DbBackend::Sqlite {
+        told(check_schema(&db).await, "ready; SQLite has no roles")
+    } else {
+        match under_a_role(&db).await {
             Ok(ready) => told(
                 ready,
-                &format!("ready, in a transaction that may only read ({reason})"),
+                "ready, under a role that may read and write rows and was refused CREATE TABLE",
             ),
-            Err(error) => ChecklistLine::not_checked(NAME, error.to_string()),
-        },
+            Err(reason) => without_a_role(&db, &reason).await,
+        }
+    };
+    match db.close().await {
+        Ok(()) => line,
+        Err(error) => ChecklistLine::not_checked(NAME, error.to_string()),
     }
 }
 
@@ -56,8 +67,8 @@ async fn read_only(db: &DatabaseConnection) -> Result<Result<(), ConnectError>, 
     Ok(ready)
 }
 
-/// The role is made in a transaction that is rolled back, so that nobody else
-/// ever sees it.
+/// The role is made in a transaction of the copy that is rolled back, so that
+/// nobody else ever sees it.
 ///
 /// # Errors
 ///

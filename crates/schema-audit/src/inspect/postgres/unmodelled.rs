@@ -103,6 +103,14 @@ const OF_TABLES: &[(&str, &str, &str, &str, &str)] = &[
         "tgname",
         "not o.tgisinternal",
     ),
+    // Those of foreign keys too: without them a key is not enforced.
+    (
+        "disabled trigger",
+        "pg_trigger",
+        "tgrelid",
+        "tgname",
+        "o.tgenabled <> 'O'",
+    ),
     (
         "rule",
         "pg_rewrite",
