@@ -68,7 +68,11 @@ async fn of_program(server: &PostgresServer, count: usize) -> anyhow::Result<usi
     assert!(output.stdout.contains(&format!("t{count}")), "{output:?}");
     let log = server.log();
     for mode in ["REPEATABLE READ", "READ ONLY"] {
-        assert!(log[before..].contains(mode), "no {mode}: {}", &log[before..]);
+        assert!(
+            log[before..].contains(mode),
+            "no {mode}: {}",
+            &log[before..]
+        );
     }
     let sent = log[before..]
         .lines()
