@@ -96,9 +96,10 @@ pub(super) fn reading(options: &DatabaseOptions) -> Result<DatabaseOptions, Erro
         // In memory: there is no file.
         return Ok(options.clone().max_connections(1));
     };
-    let mode = match leaves_a_log(Path::new(&path)) {
-        true => "mode=rw",
-        false => "mode=ro",
+    let mode = if leaves_a_log(Path::new(&path)) {
+        "mode=rw"
+    } else {
+        "mode=ro"
     };
     let url = options.url().with_password();
     let (file, query) = match url.expose_secret().split_once('?') {
