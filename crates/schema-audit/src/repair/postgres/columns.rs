@@ -301,12 +301,15 @@ impl Planner<'_> {
             let _ = write!(sql, " COLLATE {collation}");
         }
         let swapped = self.swapped(&found.data_type);
+        let local = self.actual.name.as_deref();
+        let from = cast::Type::of(&found.data_type, self.actual, local);
+        let to = cast::Type::of(&target.data_type, self.expected, local);
         let column = ident(&found.name);
         let using = if swapped && found.data_type == target.data_type {
             let suffix = array_suffix(&target.data_type);
             Some(format!("{column}::text{suffix}::{}", target.data_type))
         } else {
-            cast::using(&column, &found.data_type, &target.data_type)
+            cast::using(&column, &from, &to)
         };
         if let Some(using) = using {
             let _ = write!(sql, " USING {using}");
@@ -318,7 +321,7 @@ impl Planner<'_> {
                 Hazard::MayFail,
             ]
         } else {
-            cast::hazards(&found.data_type, &target.data_type)
+            cast::hazards(&from, &to)
         };
         if hazards.contains(&Hazard::DataLoss) {
             self.destroy(Phase::ChangeTypes, sql, labels, &hazards);
