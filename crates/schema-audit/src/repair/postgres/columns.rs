@@ -148,7 +148,7 @@ impl Planner<'_> {
             expected
         };
         let inherited = table.column(name).is_some_and(|column| column.inherited);
-        let above = self.ancestors(table);
+        let above = self.ancestors(&table.name);
         let led = |f: &&Finding| above.iter().any(|name| is_at(&f.object, name));
         if follows && inherited && self.findings.iter().copied().any(|f| same(&f) && led(&f)) {
             return None;
@@ -243,7 +243,7 @@ impl Planner<'_> {
 
     /// Whether a parent's statement changes the column too; it then mends these.
     fn leads(&mut self, table: &Table, column: &str, labels: &[String]) -> bool {
-        for above in self.ancestors(table) {
+        for above in self.ancestors(&table.name) {
             let key = (above, column.to_owned());
             if let Some((_, causes)) = self.touched.get(&key) {
                 let causes = causes.clone();
