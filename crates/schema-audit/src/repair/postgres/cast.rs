@@ -1,36 +1,85 @@
 //! Changes of a column's type: how the values get across, and what it costs.
 
-use super::super::Hazard;
+use super::{super::Hazard, sql::is_type};
+use crate::schema::Schema;
 
-/// A builtin type taken apart: `numeric(10,2)[]`.
+/// A column's type, with what its schema knows of it.
+pub(super) struct Type<'a> {
+    written: &'a str,
+    /// The type that a domain is over, at the bottom.
+    below: Option<&'a str>,
+    enumerated: bool,
+}
+
+impl<'a> Type<'a> {
+    /// A type of this schema; `local` is the schema that bare names are in.
+    pub(super) fn of(written: &'a str, schema: &'a Schema, local: Option<&str>) -> Self {
+        let mut below = None;
+        // A domain may be over a domain, though never over itself.
+        for _ in 0..=schema.domains.len() {
+            let top = below.unwrap_or(written);
+            let domain = schema.domains.iter();
+            match domain.into_iter().find(|d| is_type(top, &d.name, local)) {
+                Some(domain) if !top.ends_with("[]") => below = Some(domain.data_type.as_str()),
+                _ => break,
+            }
+        }
+        let bottom = below.unwrap_or(written);
+        let enumerated = schema.enums.iter().any(|e| is_type(bottom, &e.name, local));
+        Self {
+            written,
+            below,
+            enumerated,
+        }
+    }
+
+    fn parts(&self) -> Parts<'_> {
+        let mut parts = parts(self.below.unwrap_or(self.written));
+        if self.enumerated {
+            parts.family = Family::Enum;
+        }
+        parts
+    }
+}
+
+/// A type taken apart: `numeric(10,2)[]`.
 struct Parts<'a> {
     base: &'a str,
-    arguments: Vec<u32>,
+    family: Family,
+    arguments: Vec<i32>,
     array: bool,
 }
 
 fn parts(data_type: &str) -> Parts<'_> {
     let array = data_type.ends_with("[]");
-    let Some((head, tail)) = data_type.split_once('(') else {
-        return Parts {
-            base: data_type.trim_end_matches("[]"),
-            arguments: Vec::new(),
-            array,
-        };
+    let element = data_type.trim_end_matches("[]");
+    let (base, arguments) = match element.split_once('(') {
+        // `timestamp(3) with time zone`: the words after it belong to the base.
+        Some((head, tail)) => {
+            let (inside, after) = tail.split_once(')').unwrap_or((tail, ""));
+            let base = match (head, after.contains("with time zone")) {
+                ("timestamp", true) => "timestamp with time zone",
+                ("timestamp", false) => "timestamp without time zone",
+                ("time", true) => "time with time zone",
+                ("time", false) => "time without time zone",
+                (base, _) => base,
+            };
+            let arguments = inside.split(',').filter_map(|a| a.trim().parse().ok());
+            (base, arguments.collect())
+        }
+        None => (element, Vec::new()),
     };
-    let (inside, after) = tail.split_once(')').unwrap_or((tail, ""));
-    let arguments = inside.split(',').filter_map(|a| a.trim().parse().ok());
-    // `timestamp(3) with time zone`: the words after it belong to the base.
-    let base = match (head, after.contains("with time zone")) {
-        ("timestamp", true) => "timestamp with time zone",
-        ("timestamp", false) => "timestamp without time zone",
-        ("time", true) => "time with time zone",
-        ("time", false) => "time without time zone",
-        (base, _) => base,
+    let family = family(base);
+    // What the arguments of another type mean is not known.
+    let base = if family == Family::Other && !arguments.is_empty() {
+        element
+    } else {
+        base
     };
     Parts {
         base,
-        arguments: arguments.collect(),
+        family,
+        arguments,
         array,
     }
 }
@@ -40,10 +89,12 @@ enum Family {
     Text,
     Number,
     Moment,
+    Time,
     Json,
     Network,
     Boolean,
     Bits,
+    Enum,
     Other,
 }
 
@@ -54,6 +105,7 @@ fn family(base: &str) -> Family {
             Family::Number
         }
         "date" | "timestamp without time zone" | "timestamp with time zone" => Family::Moment,
+        "time without time zone" | "time with time zone" | "interval" => Family::Time,
         "json" | "jsonb" => Family::Json,
         "inet" | "cidr" => Family::Network,
         "boolean" => Family::Boolean,
@@ -62,11 +114,23 @@ fn family(base: &str) -> Family {
     }
 }
 
+/// Between these, the session's time zone would decide.
+fn zone_changes(old: &str, new: &str) -> bool {
+    matches!(
+        (old, new),
+        ("timestamp without time zone", "timestamp with time zone")
+            | ("timestamp with time zone", "timestamp without time zone")
+    )
+}
+
 /// The expression for USING; `None` where the assignment cast does it. That one
-/// is preferred: it fails on what does not fit, where an explicit cast to
-/// `varchar(n)` cuts it off in silence.
-pub(super) fn using(column: &str, from: &str, to: &str) -> Option<String> {
-    let (old, new) = (parts(from), parts(to));
+/// is preferred: it fails on a text that is too long (spaces at its end apart),
+/// where an explicit cast to `varchar(n)` cuts it off in silence. It rounds as an
+/// explicit cast does, so what is lost is for [`hazards`] to say. Where there is
+/// no cast, values go by their text; between timestamps with and without a time
+/// zone, the zone is UTC and not the session's.
+pub(super) fn using(column: &str, from: &Type<'_>, to: &Type<'_>) -> Option<String> {
+    let (old, new, to) = (from.parts(), to.parts(), to.written);
     if old.array != new.array {
         return Some(format!("{column}::text::{to}"));
     }
@@ -76,22 +140,26 @@ pub(super) fn using(column: &str, from: &str, to: &str) -> Option<String> {
     if old.base == new.base {
         return None;
     }
-    match (family(old.base), family(new.base)) {
+    if zone_changes(old.base, new.base) {
+        return Some(format!("({column} AT TIME ZONE 'UTC')"));
+    }
+    match (old.family, new.family) {
         (_, Family::Text) => None,
         (Family::Text, _) => Some(format!("{column}::{to}")),
         (Family::Boolean, Family::Number) => Some(format!("{column}::integer")),
         (Family::Number, Family::Boolean) => Some(format!("({column} <> 0)")),
-        (a, b) if a == b && a != Family::Other => None,
+        (Family::Enum | Family::Other | Family::Time, _) => Some(format!("{column}::text::{to}")),
+        (a, b) if a == b => None,
         _ => Some(format!("{column}::text::{to}")),
     }
 }
 
 /// What the change costs or risks.
-pub(super) fn hazards(from: &str, to: &str) -> Vec<Hazard> {
+pub(super) fn hazards(from: &Type<'_>, to: &Type<'_>) -> Vec<Hazard> {
     let mut hazards = vec![Hazard::AccessExclusiveLock];
     if !keeps_the_rows(from, to) {
         hazards.push(Hazard::TableRewrite);
-        if loses(from, to) {
+        if !is_lossless(&from.parts(), &to.parts()) {
             hazards.push(Hazard::DataLoss);
         }
         if !always_fits(from, to) {
@@ -102,10 +170,14 @@ pub(super) fn hazards(from: &str, to: &str) -> Vec<Hazard> {
 }
 
 /// Whether PostgreSQL changes only the catalog.
-fn keeps_the_rows(from: &str, to: &str) -> bool {
-    let (old, new) = (parts(from), parts(to));
-    if old.array || new.array {
-        return from == to;
+fn keeps_the_rows(from: &Type<'_>, to: &Type<'_>) -> bool {
+    let (old, new) = (from.parts(), to.parts());
+    if from.written == to.written {
+        return true;
+    }
+    // A domain's conditions are checked row by row.
+    if old.array || new.array || to.below.is_some() {
+        return false;
     }
     let wider = match (old.arguments.first(), new.arguments.first()) {
         (_, None) => true,
@@ -120,7 +192,7 @@ fn keeps_the_rows(from: &str, to: &str) -> bool {
         ("numeric", "numeric") => {
             new.arguments.is_empty() || wider && old.arguments.get(1) == new.arguments.get(1)
         }
-        ("interval", "interval") => from == to,
+        ("interval", "interval") => false,
         (a, b) if a == b && a.starts_with("time") => wider,
         (a, b) => a == b && old.arguments == new.arguments,
     }
@@ -137,50 +209,205 @@ fn rank(base: &str) -> Option<u8> {
 }
 
 /// Whether every value there can be is a value of the new type.
-fn always_fits(from: &str, to: &str) -> bool {
-    let (old, new) = (parts(from), parts(to));
-    if old.array || new.array {
+fn always_fits(from: &Type<'_>, to: &Type<'_>) -> bool {
+    let (old, new) = (from.parts(), to.parts());
+    if old.array || new.array || to.below.is_some() {
         return false;
     }
     let unlimited = new.arguments.is_empty();
-    match (family(old.base), family(new.base)) {
+    match (old.family, new.family) {
         (_, Family::Text) => unlimited && new.base != "\"char\"",
+        (Family::Number, Family::Number)
+            if (old.base, new.base) == ("real", "double precision") =>
+        {
+            true
+        }
         (Family::Number, Family::Number) => match (rank(old.base), rank(new.base)) {
             (Some(old), Some(new)) => old <= new && unlimited,
             _ => false,
         },
         (Family::Moment, Family::Moment) | (Family::Number, Family::Boolean) => true,
+        (Family::Time, Family::Time) => old.base == new.base,
         (Family::Json, Family::Json) => new.base == "json",
         _ => false,
     }
 }
 
-/// Whether something of a value may be gone: rounded, or without its time.
-fn loses(from: &str, to: &str) -> bool {
-    let (old, new) = (parts(from), parts(to));
+/// Whether a value that gets across can be got back from what it becomes. Only
+/// what is known to be so counts; any other pair may round, cut off, normalize
+/// or reinterpret.
+fn is_lossless(old: &Parts<'_>, new: &Parts<'_>) -> bool {
+    if old.array != new.array || old.array && zone_changes(old.base, new.base) {
+        return false;
+    }
+    let unlimited = new.arguments.is_empty();
+    let textual = matches!(new.base, "text" | "character varying");
     match (old.base, new.base) {
-        ("numeric" | "real" | "double precision", "smallint" | "integer" | "bigint")
-        | ("double precision", "real")
-        | (_, "boolean")
-        | ("timestamp without time zone" | "timestamp with time zone", "date") => {
-            family(old.base) != Family::Text
+        ("numeric", "numeric") => digits_fit(old, new),
+        ("smallint" | "integer" | "bigint", "numeric") => {
+            new.arguments.get(1).is_none_or(|scale| *scale >= 0)
         }
-        ("real" | "double precision" | "numeric", "numeric") => {
-            let (old, new) = (old.arguments.get(1), new.arguments.get(1));
-            match (old, new) {
-                (_, None) => !parts(to).arguments.is_empty(),
-                (Some(old), Some(new)) => old > new,
-                (None, Some(_)) => true,
-            }
+        ("real", "double precision") | ("cidr", "inet") | ("jsonb", "json") => true,
+        ("date", "timestamp without time zone") => !old.array,
+        (a, b) if a == b || zone_changes(a, b) => length_fits(old, new),
+        ("text" | "character varying" | "character" | "bpchar" | "name", _) if textual => {
+            length_fits(old, new)
         }
-        (a, b) if a == b && a.starts_with("time") => !keeps_the_rows(from, to),
-        _ => false,
+        ("uuid", _) if textual => unlimited,
+        _ => match (old.family, new.family) {
+            (Family::Boolean | Family::Json, Family::Text) => textual && unlimited,
+            (Family::Number, Family::Text) => textual && unlimited && rank(old.base).is_some(),
+            (Family::Enum, Family::Text) => textual,
+            (Family::Text, Family::Enum) => true,
+            (Family::Number, Family::Number) => rank(old.base)
+                .zip(rank(new.base))
+                .is_some_and(|(old, new)| old < new),
+            _ => false,
+        },
+    }
+}
+
+/// Whether neither precision nor scale gets smaller.
+fn digits_fit(old: &Parts<'_>, new: &Parts<'_>) -> bool {
+    if new.arguments.is_empty() {
+        return true;
+    }
+    let scale = |parts: &Parts<'_>| parts.arguments.get(1).copied().unwrap_or(0);
+    old.arguments
+        .first()
+        .is_some_and(|old| new.arguments.first().is_some_and(|new| old <= new))
+        && scale(old) <= scale(new)
+}
+
+/// Whether the length, or the digits of the seconds, get no fewer.
+fn length_fits(old: &Parts<'_>, new: &Parts<'_>) -> bool {
+    let length = |parts: &Parts<'_>| match (parts.family, parts.base) {
+        // Microseconds are what there is.
+        (Family::Moment | Family::Time, _) => Some(parts.arguments.first().copied().unwrap_or(6)),
+        (_, "name") => Some(63),
+        _ => parts.arguments.first().copied(),
+    };
+    match (length(old), length(new)) {
+        // Of a fixed length, which an assignment does not change.
+        (a, b) if new.base == "bit" => a == b,
+        (_, None) => true,
+        (Some(old), Some(new)) => old <= new,
+        (None, Some(_)) => false,
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::schema::{Dialect, Domain, Enum, ObjectName};
+
+    fn types() -> Schema {
+        let domain = |name: &str, data_type: &str| Domain {
+            name: ObjectName::local(name),
+            data_type: data_type.to_owned(),
+            nullable: true,
+            default: None,
+            collation: None,
+            checks: Vec::new(),
+            comment: None,
+        };
+        Schema {
+            enums: vec![Enum {
+                name: ObjectName::local("mood"),
+                labels: Vec::new(),
+                comment: None,
+            }],
+            domains: vec![
+                domain("mail", "text"),
+                domain("code", "character varying(5)"),
+            ],
+            ..Schema::empty(Dialect::Postgres)
+        }
+    }
+
+    fn using(column: &str, from: &str, to: &str) -> Option<String> {
+        let schema = types();
+        let of = |written| Type::of(written, &schema, None);
+        super::using(column, &of(from), &of(to))
+    }
+
+    fn hazards(from: &str, to: &str) -> Vec<Hazard> {
+        let schema = types();
+        let of = |written| Type::of(written, &schema, None);
+        super::hazards(&of(from), &of(to))
+    }
+
+    #[test]
+    fn only_pairs_that_are_known_to_keep_every_value_are_no_loss() {
+        for (from, to) in [
+            ("smallint", "numeric"),
+            ("integer", "numeric(12,2)"),
+            ("real", "double precision"),
+            ("numeric(5,2)", "numeric(8,4)"),
+            ("character(3)", "character varying(3)"),
+            ("name", "text"),
+            ("boolean", "text"),
+            ("uuid", "text"),
+            ("numeric(5,2)", "text"),
+            ("json", "text"),
+            ("jsonb", "json"),
+            ("date", "timestamp without time zone"),
+            ("cidr", "inet"),
+            ("mood", "character varying(10)"),
+            ("text", "mood"),
+            ("text", "mail"),
+            ("mail", "text"),
+            ("code", "mail"),
+            ("timestamp(3) without time zone", "timestamp with time zone"),
+            ("integer[]", "bigint[]"),
+        ] {
+            assert!(
+                !hazards(from, to).contains(&Hazard::DataLoss),
+                "{from} {to}"
+            );
+        }
+        for (from, to) in [
+            ("text", "integer"),
+            ("json", "jsonb"),
+            ("double precision", "numeric"),
+            ("bigint", "double precision"),
+            ("boolean", "integer"),
+            ("text", "uuid"),
+            ("text", "name"),
+            ("text", "code"),
+            ("bytea", "text"),
+            ("inet", "cidr"),
+            ("mood", "other"),
+            ("integer", "text[]"),
+            ("bit(4)", "bit(8)"),
+            ("numeric", "numeric(10,-2)"),
+            ("timestamp without time zone", "timestamp(3) with time zone"),
+            (
+                "timestamp without time zone[]",
+                "timestamp with time zone[]",
+            ),
+            ("geometry(Point,4326)", "geometry(Polygon,4326)"),
+        ] {
+            assert!(hazards(from, to).contains(&Hazard::DataLoss), "{from} {to}");
+        }
+        assert!(hazards("text", "mood").contains(&Hazard::MayFail));
+        assert!(hazards("text", "mail").contains(&Hazard::MayFail));
+    }
+
+    #[test]
+    fn a_time_zone_comes_and_goes_as_utc_and_not_as_the_sessions() {
+        let (bare, zoned) = ("timestamp without time zone", "timestamp with time zone");
+        for (from, to) in [(bare, zoned), (zoned, bare)] {
+            assert_eq!(
+                using("c", from, to).as_deref(),
+                Some("(c AT TIME ZONE 'UTC')")
+            );
+            assert_eq!(
+                hazards(from, to),
+                [Hazard::AccessExclusiveLock, Hazard::TableRewrite]
+            );
+        }
+    }
 
     #[test]
     fn wider_texts_and_numerics_are_changes_of_the_catalog_alone() {
@@ -210,6 +437,8 @@ mod tests {
             [
                 Hazard::AccessExclusiveLock,
                 Hazard::TableRewrite,
+                // Spaces at the end are cut off.
+                Hazard::DataLoss,
                 Hazard::MayFail
             ]
         );

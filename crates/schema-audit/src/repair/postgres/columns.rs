@@ -148,7 +148,7 @@ impl Planner<'_> {
             expected
         };
         let inherited = table.column(name).is_some_and(|column| column.inherited);
-        let above = self.ancestors(table);
+        let above = self.ancestors(&table.name);
         let led = |f: &&Finding| above.iter().any(|name| is_at(&f.object, name));
         if follows && inherited && self.findings.iter().copied().any(|f| same(&f) && led(&f)) {
             return None;
@@ -243,7 +243,7 @@ impl Planner<'_> {
 
     /// Whether a parent's statement changes the column too; it then mends these.
     fn leads(&mut self, table: &Table, column: &str, labels: &[String]) -> bool {
-        for above in self.ancestors(table) {
+        for above in self.ancestors(&table.name) {
             let key = (above, column.to_owned());
             if let Some((_, causes)) = self.touched.get(&key) {
                 let causes = causes.clone();
@@ -301,12 +301,15 @@ impl Planner<'_> {
             let _ = write!(sql, " COLLATE {collation}");
         }
         let swapped = self.swapped(&found.data_type);
+        let local = self.actual.name.as_deref();
+        let from = cast::Type::of(&found.data_type, self.actual, local);
+        let to = cast::Type::of(&target.data_type, self.expected, local);
         let column = ident(&found.name);
         let using = if swapped && found.data_type == target.data_type {
             let suffix = array_suffix(&target.data_type);
             Some(format!("{column}::text{suffix}::{}", target.data_type))
         } else {
-            cast::using(&column, &found.data_type, &target.data_type)
+            cast::using(&column, &from, &to)
         };
         if let Some(using) = using {
             let _ = write!(sql, " USING {using}");
@@ -318,7 +321,7 @@ impl Planner<'_> {
                 Hazard::MayFail,
             ]
         } else {
-            cast::hazards(&found.data_type, &target.data_type)
+            cast::hazards(&from, &to)
         };
         if hazards.contains(&Hazard::DataLoss) {
             self.destroy(Phase::ChangeTypes, sql, labels, &hazards);

@@ -210,7 +210,7 @@ impl<'a> Planner<'a> {
 
     /// What a parent's brings along is mended by the parent's statement.
     fn with_parent(&mut self, table: &'a Table, member: Member<'a>, labels: Vec<String>) {
-        let above = self.ancestors(table);
+        let above = self.ancestors(&table.name);
         let mut parents = self.adds.iter_mut();
         let parent = parents.find(|c| above.contains(&c.table.name) && c.member.same_kind(member));
         match parent {
@@ -322,7 +322,7 @@ impl<'a> Planner<'a> {
         }
         let mut adds = self.adds.clone();
         // A partition's own comes first: its parent's then takes it over.
-        adds.sort_by_key(|c| std::cmp::Reverse(self.ancestors(c.table).len()));
+        adds.sort_by_cached_key(|c| std::cmp::Reverse(self.ancestors(&c.table.name).len()));
         for change in adds {
             self.add_step(&change);
         }

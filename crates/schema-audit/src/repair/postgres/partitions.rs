@@ -14,10 +14,10 @@ use crate::{
 
 impl<'a> Planner<'a> {
     /// The tables above a table on either side.
-    pub(super) fn ancestors(&self, table: &Table) -> Vec<ObjectName> {
+    pub(super) fn ancestors(&self, name: &ObjectName) -> Vec<ObjectName> {
         let mut all = Vec::new();
         for schema in [self.expected, self.actual] {
-            if let Some(table) = schema.table(&table.name) {
+            if let Some(table) = schema.table(name) {
                 all.extend(above(schema, table));
             }
         }
@@ -28,13 +28,10 @@ impl<'a> Planner<'a> {
 
     /// The tables below a table on either side, parents before their children.
     pub(super) fn descendants(&self, name: &ObjectName) -> Vec<ObjectName> {
-        let tables = self.expected.tables.iter().chain(&self.actual.tables);
-        let mut below: Vec<&Table> = tables
-            .filter(|table| self.ancestors(table).contains(name))
-            .collect();
-        below.sort_by_key(|table| (self.ancestors(table).len(), table.name.clone()));
-        below.dedup_by(|a, b| a.name == b.name);
-        below.into_iter().map(|table| table.name.clone()).collect()
+        let mut below: Vec<ObjectName> = self.below(name).into_iter().cloned().collect();
+        // By name already.
+        below.sort_by_cached_key(|name| self.ancestors(name).len());
+        below
     }
 
     pub(super) fn partitions(&mut self) {
@@ -196,21 +193,22 @@ impl<'a> Planner<'a> {
     }
 }
 
-fn parents(table: &Table) -> Vec<ObjectName> {
-    let partition = table.partition_of.iter().map(|of| of.parent.clone());
-    partition.chain(table.inherits.iter().cloned()).collect()
+/// The tables right above a table.
+pub(super) fn parents(table: &Table) -> impl Iterator<Item = &ObjectName> {
+    let partition = table.partition_of.iter().map(|of| &of.parent);
+    partition.chain(&table.inherits)
 }
 
 /// The tables that a table is a partition of or inherits from, nearest first.
 pub(super) fn above(schema: &Schema, table: &Table) -> Vec<ObjectName> {
     let mut above: Vec<ObjectName> = Vec::new();
-    let mut open = parents(table);
+    let mut open: Vec<ObjectName> = parents(table).cloned().collect();
     while let Some(parent) = open.pop() {
         if above.contains(&parent) {
             continue;
         }
         if let Some(table) = schema.table(&parent) {
-            open.extend(parents(table));
+            open.extend(parents(table).cloned());
         }
         above.push(parent);
     }

@@ -7,6 +7,7 @@ use super::{
     dependents::Dependent,
     members::Change,
     missing::Missing,
+    partitions::parents,
     sql::{has_constant, mentions},
 };
 use crate::{
@@ -77,6 +78,8 @@ pub(super) struct Planner<'a> {
     pub(super) new_values: Vec<(ObjectName, String)>,
     /// Labels that go with every step that mends one of some others.
     pub(super) shared: Vec<(Vec<String>, Vec<String>)>,
+    /// The tables right below each table, on either side.
+    children: BTreeMap<&'a ObjectName, BTreeSet<&'a ObjectName>>,
     steps: Vec<(Phase, Statement)>,
     refused: BTreeMap<String, String>,
 }
@@ -100,6 +103,7 @@ impl<'a> Planner<'a> {
             adds: Vec::new(),
             new_values: Vec::new(),
             shared: Vec::new(),
+            children: children([expected, actual]),
             steps: Vec::new(),
             refused: BTreeMap::new(),
         }
@@ -219,6 +223,20 @@ impl<'a> Planner<'a> {
         values.map(|(name, _)| name.clone()).collect()
     }
 
+    /// The names of all tables below a table on either side.
+    pub(super) fn below(&self, name: &ObjectName) -> BTreeSet<&'a ObjectName> {
+        let mut below: BTreeSet<&'a ObjectName> = BTreeSet::new();
+        let mut open = vec![name];
+        while let Some(name) = open.pop() {
+            for &child in self.children.get(name).into_iter().flatten() {
+                if below.insert(child) {
+                    open.push(child);
+                }
+            }
+        }
+        below
+    }
+
     /// The findings of these codes.
     pub(super) fn of(&self, codes: &[Code]) -> Vec<&'a Finding> {
         let chosen = self.findings.iter().filter(|f| codes.contains(&f.code));
@@ -253,6 +271,16 @@ impl<'a> Planner<'a> {
             all.join(", ")
         ))
     }
+}
+
+fn children<'a>(schemas: [&'a Schema; 2]) -> BTreeMap<&'a ObjectName, BTreeSet<&'a ObjectName>> {
+    let mut children: BTreeMap<_, BTreeSet<_>> = BTreeMap::new();
+    for table in schemas.into_iter().flat_map(|schema| &schema.tables) {
+        for parent in parents(table) {
+            children.entry(parent).or_default().insert(&table.name);
+        }
+    }
+    children
 }
 
 fn named(dependent: &Dependent) -> String {

@@ -249,7 +249,13 @@ impl<'a> Planner<'a> {
             }
             let word = if table.unlogged { "UNLOGGED" } else { "LOGGED" };
             let sql = format!("ALTER TABLE {} SET {word}", object(&table.name));
-            let hazards = [Hazard::AccessExclusiveLock, Hazard::TableRewrite];
+            let mut hazards = vec![Hazard::AccessExclusiveLock, Hazard::TableRewrite];
+            if table.unlogged {
+                // Not at once, but at the next crash; nor are standbys sent the
+                // rows. That can be taken back until then, so it is planned
+                // without being asked for by name.
+                hazards.push(Hazard::DataLoss);
+            }
             self.step(Phase::Options, sql, &[label(finding)], &hazards);
         }
     }

@@ -2,11 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::super::{Dependent, Destructive, Hazard, Options, Plan, label, repair};
+use super::{
+    super::{Dependent, Destructive, Hazard, Options, Plan, label, repair},
+    planner::Planner,
+};
 use crate::{
     compare::compare,
     schema::{
-        Action, Column, Dialect, Enum, ForeignKey, Index, IndexKey, Key, ObjectName, Schema, Table,
+        Action, Column, Dialect, Enum, ForeignKey, Identity, Index, IndexKey, Key, ObjectName,
+        OwnedBy, Schema, Sequence, Table,
     },
 };
 
@@ -333,4 +337,103 @@ fn what_the_caller_refuses_is_not_planned() {
     let plan = plan_with(&expected, &schema(vec![]), &options);
     assert!(plan.statements.is_empty());
     assert_eq!(plan.refused[0].reason, "no");
+}
+
+fn identity_plan(increment: i64, bounds: (i64, i64)) -> Plan {
+    let found = column("id", "integer");
+    let wanted = Column {
+        identity: Some(Identity::ByDefault),
+        ..found.clone()
+    };
+    let sequence = Sequence {
+        name: ObjectName::local("t_id_seq"),
+        data_type: "integer".to_owned(),
+        start: increment.signum(),
+        increment,
+        minimum: bounds.0,
+        maximum: bounds.1,
+        cache: 1,
+        cycle: false,
+        owned_by: Some(OwnedBy {
+            table: ObjectName::local("t"),
+            column: "id".to_owned(),
+            identity: true,
+        }),
+        comment: None,
+    };
+    let expected = Schema {
+        sequences: vec![sequence],
+        ..schema(vec![table("t", vec![wanted])])
+    };
+    plan(&expected, &schema(vec![table("t", vec![found])]))
+}
+
+#[test]
+fn a_sequence_goes_on_after_the_last_value_in_its_own_direction() {
+    for (plan, last) in [
+        (identity_plan(1, (1, 99)), r#"max("id")"#),
+        (identity_plan(-1, (-99, -1)), r#"min("id")"#),
+    ] {
+        let carry = plan.statements.iter().find(|s| s.sql.contains("setval"));
+        let carry = carry.expect("the sequence is carried on");
+        assert!(carry.sql.contains(&format!(", {last})")), "{}", carry.sql);
+        assert!(carry.hazards.contains(&Hazard::MayFail));
+    }
+}
+
+#[test]
+fn a_table_that_becomes_unlogged_is_said_to_be_at_risk_and_still_repaired() {
+    let with = |unlogged| {
+        schema(vec![Table {
+            unlogged,
+            ..table("t", vec![])
+        }])
+    };
+    for unlogged in [true, false] {
+        let plan = plan(&with(unlogged), &with(!unlogged));
+        let [statement] = plan.statements.as_slice() else {
+            panic!("one statement: {:?}", plan.statements);
+        };
+        assert_eq!(statement.hazards.contains(&Hazard::DataLoss), unlogged);
+        assert!(!statement.destructive);
+    }
+}
+
+#[test]
+fn five_hundred_tables_are_planned_at_once() {
+    let with = |unique| {
+        let tables = (0..500).map(|n| {
+            let mut table = table(&format!("t{n}"), vec![column("a", "text")]);
+            table.indexes = vec![index(&format!("ix{n}"), "a", unique)];
+            table
+        });
+        schema(tables.collect())
+    };
+    let (expected, actual) = (with(true), with(false));
+    let findings = compare(&expected, &actual);
+    let begin = std::time::Instant::now();
+    let plan = repair(&expected, &actual, &findings, &Options::default());
+    assert_eq!(plan.statements.len(), 1000);
+    let took = begin.elapsed();
+    assert!(took.as_secs() < 2, "{took:?}");
+}
+
+#[test]
+fn tables_below_others_come_after_them_and_once() {
+    let child = |name: &str, of: &[&str]| Table {
+        inherits: of.iter().map(|p| ObjectName::local(*p)).collect(),
+        ..table(name, vec![])
+    };
+    let expected = schema(vec![table("a", vec![]), child("z", &["a"])]);
+    let actual = schema(vec![
+        table("a", vec![]),
+        child("z", &["a"]),
+        child("b", &["z", "a"]),
+        child("c", &["a"]),
+        child("d", &["other"]),
+    ]);
+    let (options, replaced) = (Options::default(), BTreeSet::new());
+    let planner = Planner::new(&expected, &actual, Vec::new(), &options, &replaced);
+    let below = planner.descendants(&ObjectName::local("a"));
+    assert_eq!(below, ["c", "z", "b"].map(ObjectName::local));
 }
