@@ -164,18 +164,20 @@ impl Builder<'_> {
             let Some(missing) = about.iter().find(|f| f.code == Code::ColumnMissing) else {
                 continue;
             };
-            self.mended(missing);
             // The same column to SQLite, in other letters.
             let old = self.actual.columns.iter().find(|old| {
                 ident::same(&old.name, &wanted.name) && self.expected.column(&old.name).is_none()
             });
             if let Some(old) = old {
                 taken.insert(old.name.clone());
-                let unexpected: Vec<Finding> =
+                let mut both: Vec<Finding> =
                     self.about(Some(&old.name)).into_iter().cloned().collect();
-                for finding in &unexpected {
-                    self.mended(finding);
+                both.push((*missing).clone());
+                if !self.renamed(wanted, old, &both) {
+                    continue;
                 }
+            } else {
+                self.mended(missing);
             }
             self.target.table.columns.push(wanted.clone());
             self.target
@@ -187,6 +189,29 @@ impl Builder<'_> {
                 self.unexpected(old);
             }
         }
+    }
+
+    /// Whether a column may become the one of nearly the same name; stays as it is
+    /// where that would cost values that nobody gave up.
+    fn renamed(&mut self, wanted: &Column, old: &Column, about: &[Finding]) -> bool {
+        let lossy = affinity::lossy(&old.data_type, &wanted.data_type) || forgets(wanted, old);
+        let labels: Vec<String> = about.iter().map(label).collect();
+        if lossy && !self.wanted.wants(&labels) {
+            for finding in about {
+                let reason = format!(
+                    "values of `{}` would change or be lost; ask for it by name",
+                    old.name
+                );
+                self.refuse(finding, reason);
+            }
+            self.keep(old);
+            return false;
+        }
+        self.target.lossy |= lossy;
+        for finding in about {
+            self.mended(finding);
+        }
+        true
     }
 
     fn unexpected(&mut self, old: &Column) {
