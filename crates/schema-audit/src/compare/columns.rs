@@ -51,7 +51,6 @@ impl<'a> Comparison<'a> {
     fn column(&mut self, path: &ObjectPath, expected: &Column, actual: &Column) {
         if !types::agree(
             self.expected.dialect,
-            self.with_entities(),
             &expected.data_type,
             &actual.data_type,
         ) {
@@ -92,7 +91,11 @@ impl<'a> Comparison<'a> {
             return;
         }
         let same_meaning = match (wanted, found) {
-            (Some(wanted), Some(found)) => default::agree(wanted, found),
+            (Some(wanted), Some(found)) => default::agree(
+                self.expected.dialect,
+                (&expected.data_type, wanted),
+                (&actual.data_type, found),
+            ),
             _ => false,
         };
         let severity = match (same_meaning, self.with_entities()) {

@@ -11,7 +11,7 @@ mod code;
 mod columns;
 mod comments;
 mod constraints;
-mod default;
+pub(crate) mod default;
 mod describe;
 mod finding;
 mod indexes;

@@ -6,7 +6,7 @@ use crate::schema::Dialect;
 ///
 /// PostgreSQL's catalog writes a type in one way. SQLite keeps the declared
 /// text, in which letter case and white space mean nothing.
-pub(super) fn agree(dialect: Dialect, _with_entities: bool, a: &str, b: &str) -> bool {
+pub(super) fn agree(dialect: Dialect, a: &str, b: &str) -> bool {
     match dialect {
         Dialect::Postgres => a == b,
         Dialect::Sqlite => folded(a) == folded(b),
@@ -31,16 +31,10 @@ mod tests {
 
     #[test]
     fn sqlite_types_are_compared_without_letter_case_and_spaces() {
-        assert!(agree(
-            Dialect::Sqlite,
-            false,
-            "VARCHAR (10)",
-            "varchar( 10 )"
-        ));
-        assert!(!agree(Dialect::Sqlite, false, "INTEGER", "BIGINT"));
+        assert!(agree(Dialect::Sqlite, "VARCHAR (10)", "varchar( 10 )"));
+        assert!(!agree(Dialect::Sqlite, "INTEGER", "BIGINT"));
         assert!(!agree(
             Dialect::Sqlite,
-            false,
             "double precision",
             "doubleprecision"
         ));

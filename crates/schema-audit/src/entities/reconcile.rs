@@ -1,7 +1,7 @@
 //! Lets entities speak in the words of a catalog.
 
 use super::types;
-use crate::compare::plain_unique;
+use crate::compare::{default, plain_unique};
 use crate::schema::{Check, Column, Dialect, ForeignKey, Key, Schema, Table};
 
 /// A copy of what the entities say in which everything that describes the same
@@ -69,7 +69,7 @@ fn reconcile_column(dialect: Dialect, column: &mut Column, found: &Column) {
         column.identity = found.identity;
     }
     if let (Some(default), Some(other)) = (&mut column.default, &found.default)
-        && (loosely(default) == loosely(other) || same_truth(dialect, default, other))
+        && same_default(dialect, &found.data_type, default, other)
     {
         default.clone_from(other);
     }
@@ -78,6 +78,13 @@ fn reconcile_column(dialect: Dialect, column: &mut Column, found: &Column) {
     {
         generated.expression.clone_from(&other.expression);
     }
+}
+
+// A literal means what its column's type makes of it, and a cast may change it.
+fn same_default(dialect: Dialect, data_type: &str, a: &str, b: &str) -> bool {
+    default::agree(dialect, (data_type, a), (data_type, b))
+        || same_truth(dialect, a, b)
+        || (!default::is_literal(a) && !default::is_literal(b) && loosely(a) == loosely(b))
 }
 
 // SQLite has no truth values of its own: TRUE is another way to write 1.
@@ -219,4 +226,18 @@ fn cast_length(text: &str) -> usize {
         }
     }
     length
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_default_that_a_cast_cuts_is_another_one() {
+        let same = |a, b| same_default(Dialect::Postgres, "text", a, b);
+        assert!(same("'abc'", "'abc'::text"));
+        assert!(same("GEN_RANDOM_UUID()", "gen_random_uuid()"));
+        assert!(!same("'abc'", "('abc'::character varying(2))::text"));
+        assert!(!same("'T'", "'t'::text"));
+    }
 }

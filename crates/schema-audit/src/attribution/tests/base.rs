@@ -219,7 +219,11 @@ fn tasks_table(dialect: Dialect) -> Table {
         ("due", "date?"),
     ];
     let mut table = table(dialect, "tasks", &columns);
-    table.columns[4].default = Some("'0'::smallint".to_owned());
+    let zero = match dialect {
+        Dialect::Postgres => "'0'::smallint",
+        Dialect::Sqlite => "0",
+    };
+    table.columns[4].default = Some(zero.to_owned());
     table.foreign_keys = vec![
         foreign_key("tasks", "project_id", "projects", Action::Cascade),
         foreign_key("tasks", "parent_id", "tasks", Action::NoAction),

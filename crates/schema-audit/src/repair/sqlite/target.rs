@@ -19,7 +19,7 @@ pub(super) struct Target {
     pub(super) dropped: Vec<String>,
     /// Columns that would be dropped if it were asked for.
     pub(super) kept: Vec<(String, String)>,
-    /// Columns whose type changes in a way that may change values.
+    /// Whether a column changes in a way that may change its values or lose them.
     pub(super) lossy: bool,
     /// The findings that it mends.
     pub(super) mends: Vec<String>,
@@ -87,8 +87,9 @@ impl Builder<'_> {
             self.target
                 .sources
                 .push((column.name.clone(), from.map(|old| old.name.clone())));
-            self.target.lossy |=
-                from.is_some_and(|old| affinity::lossy(&old.data_type, &column.data_type));
+            self.target.lossy |= from.is_some_and(|old| {
+                affinity::lossy(&old.data_type, &column.data_type) || forgets(column, old)
+            });
         }
         for column in &self.actual.columns {
             let known = |other: &Column| ident::same(&other.name, &column.name);
@@ -108,7 +109,7 @@ impl Builder<'_> {
                 self.target.refused.push(Refusal {
                     finding: label.clone(),
                     reason: format!(
-                        "types of the columns of `{name}` would change values; ask for it by name"
+                        "changes of the columns of `{name}` would change or lose values; ask for it by name"
                     ),
                 });
             }
@@ -163,18 +164,20 @@ impl Builder<'_> {
             let Some(missing) = about.iter().find(|f| f.code == Code::ColumnMissing) else {
                 continue;
             };
-            self.mended(missing);
             // The same column to SQLite, in other letters.
             let old = self.actual.columns.iter().find(|old| {
                 ident::same(&old.name, &wanted.name) && self.expected.column(&old.name).is_none()
             });
             if let Some(old) = old {
                 taken.insert(old.name.clone());
-                let unexpected: Vec<Finding> =
+                let mut both: Vec<Finding> =
                     self.about(Some(&old.name)).into_iter().cloned().collect();
-                for finding in &unexpected {
-                    self.mended(finding);
+                both.push((*missing).clone());
+                if !self.renamed(wanted, old, &both) {
+                    continue;
                 }
+            } else {
+                self.mended(missing);
             }
             self.target.table.columns.push(wanted.clone());
             self.target
@@ -186,6 +189,29 @@ impl Builder<'_> {
                 self.unexpected(old);
             }
         }
+    }
+
+    /// Whether a column may become the one of nearly the same name; stays as it is
+    /// where that would cost values that nobody gave up.
+    fn renamed(&mut self, wanted: &Column, old: &Column, about: &[Finding]) -> bool {
+        let lossy = affinity::lossy(&old.data_type, &wanted.data_type) || forgets(wanted, old);
+        let labels: Vec<String> = about.iter().map(label).collect();
+        if lossy && !self.wanted.wants(&labels) {
+            for finding in about {
+                let reason = format!(
+                    "values of `{}` would change or be lost; ask for it by name",
+                    old.name
+                );
+                self.refuse(finding, reason);
+            }
+            self.keep(old);
+            return false;
+        }
+        self.target.lossy |= lossy;
+        for finding in about {
+            self.mended(finding);
+        }
+        true
     }
 
     fn unexpected(&mut self, old: &Column) {
@@ -228,6 +254,17 @@ impl Builder<'_> {
                 Code::NullabilityChanged => column.nullable = wanted.nullable,
                 Code::DefaultChanged => column.default.clone_from(&wanted.default),
                 Code::GeneratedChanged => {
+                    let forgets = forgets(wanted, old);
+                    if forgets && !self.wanted.wants(&[label(finding)]) {
+                        self.refuse(
+                            finding,
+                            "its values would be lost when they are computed instead; ask for it \
+                             by name"
+                                .to_owned(),
+                        );
+                        continue;
+                    }
+                    self.target.lossy |= forgets;
                     column.generated.clone_from(&wanted.generated);
                     column.default.clone_from(&wanted.default);
                 }
@@ -376,6 +413,11 @@ impl Builder<'_> {
             !columns.into_iter().any(|key| gone(&key.expression))
         });
     }
+}
+
+/// Whether a column that stores its values is to compute them.
+fn forgets(wanted: &Column, old: &Column) -> bool {
+    wanted.generated.is_some() && old.generated.is_none()
 }
 
 fn is_key(key: &Key, member: &str) -> bool {

@@ -223,6 +223,54 @@ async fn a_type_that_may_change_values_has_to_be_asked_for() {
 }
 
 #[tokio::test]
+async fn a_stored_column_that_is_to_be_computed_has_to_be_asked_for() {
+    for (name, finding) in [
+        ("t", "generated-changed main.t.total"),
+        ("T", "table-missing main.t"),
+    ] {
+        let live =
+            format!("CREATE TABLE {name} (n INT, total INT); INSERT INTO {name} VALUES (1, 500)");
+        let expected = "CREATE TABLE t (n INT, total INT AS (n * 2) STORED)";
+        let db = open(&live).await;
+        let (_, plan) = planned(&db, expected, &Options::default()).await;
+        assert!(
+            plan.refused.iter().any(|r| r.finding == finding),
+            "{plan:?}"
+        );
+        apply(&db, &plan).await.unwrap();
+        assert_eq!(rows(&db, "SELECT total || '' FROM t").await, ["500"]);
+
+        let (_, plan) = planned(&db, expected, &named(finding)).await;
+        let copy = plan.statements.iter().find(|s| s.sql.starts_with("INSERT"));
+        let copy = copy.expect("the table is built anew");
+        assert!(copy.destructive && copy.hazards.contains(&Hazard::DataLoss));
+        assert_eq!(repaired(&db, expected, &all()).await, []);
+        assert_eq!(rows(&db, "SELECT total || '' FROM t").await, ["2"]);
+    }
+}
+
+#[tokio::test]
+async fn a_column_in_other_letters_does_not_lose_values_unasked() {
+    let live = "CREATE TABLE t (n INT, Total TEXT); INSERT INTO t VALUES (1, '007')";
+    for expected in [
+        "CREATE TABLE t (n INT, total TEXT AS (n * 2) STORED)",
+        "CREATE TABLE t (n INT, total INT)",
+    ] {
+        let db = open(live).await;
+        let (_, plan) = planned(&db, expected, &Options::default()).await;
+        let refused: Vec<&str> = plan.refused.iter().map(|r| r.finding.as_str()).collect();
+        assert!(refused.contains(&"column-missing main.t.total"), "{plan:?}");
+        apply(&db, &plan).await.unwrap();
+        assert_eq!(rows(&db, "SELECT total || '' FROM t").await, ["007"]);
+        let (_, plan) = planned(&db, expected, &named("column-missing main.t.total")).await;
+        let copy = plan.statements.iter().find(|s| s.sql.starts_with("INSERT"));
+        let copy = copy.expect("the table is built anew");
+        assert!(copy.destructive && copy.hazards.contains(&Hazard::DataLoss));
+        assert_eq!(repaired(&db, expected, &all()).await, []);
+    }
+}
+
+#[tokio::test]
 async fn columns_and_indexes_are_added_without_a_rebuild() {
     let db =
         open("CREATE TABLE t (id INTEGER PRIMARY KEY, a TEXT); CREATE INDEX old ON t (a)").await;
