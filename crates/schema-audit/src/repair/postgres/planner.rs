@@ -273,7 +273,7 @@ impl<'a> Planner<'a> {
     }
 }
 
-fn children<'a>(schemas: [&'a Schema; 2]) -> BTreeMap<&'a ObjectName, BTreeSet<&'a ObjectName>> {
+fn children(schemas: [&Schema; 2]) -> BTreeMap<&ObjectName, BTreeSet<&ObjectName>> {
     let mut children: BTreeMap<_, BTreeSet<_>> = BTreeMap::new();
     for table in schemas.into_iter().flat_map(|schema| &schema.tables) {
         for parent in parents(table) {
