@@ -1,6 +1,6 @@
 //! Columns.
 
-use super::{Code, Comparison, Severity, default, describe, types};
+use super::{Code, Comparison, Severity, default, describe, expression, types};
 use crate::schema::{Column, Generated, Identity, ObjectPath, Table};
 
 impl<'a> Comparison<'a> {
@@ -87,7 +87,8 @@ impl<'a> Comparison<'a> {
 
     fn default(&mut self, path: &ObjectPath, expected: &Column, actual: &Column) {
         let (wanted, found) = (expected.default.as_deref(), actual.default.as_deref());
-        if wanted == found || !self.says(wanted.is_some(), found.is_some()) {
+        if expression::options_agree(wanted, found) || !self.says(wanted.is_some(), found.is_some())
+        {
             return;
         }
         let same_meaning = match (wanted, found) {
@@ -113,7 +114,7 @@ impl<'a> Comparison<'a> {
     }
 
     fn computed(&mut self, path: &ObjectPath, expected: &Column, actual: &Column) {
-        if expected.generated != actual.generated
+        if !same_generated(expected.generated.as_ref(), actual.generated.as_ref())
             && self.says(expected.generated.is_some(), actual.generated.is_some())
         {
             let text = |generated: &Option<Generated>| generated.as_ref().map(describe::generated);
@@ -135,5 +136,14 @@ impl<'a> Comparison<'a> {
                 text(actual.identity),
             );
         }
+    }
+}
+
+fn same_generated(a: Option<&Generated>, b: Option<&Generated>) -> bool {
+    match (a, b) {
+        (Some(a), Some(b)) => {
+            a.stored == b.stored && expression::agree(&a.expression, &b.expression)
+        }
+        (a, b) => a == b,
     }
 }

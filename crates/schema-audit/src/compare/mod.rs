@@ -13,6 +13,7 @@ mod comments;
 mod constraints;
 pub(crate) mod default;
 mod describe;
+mod expression;
 mod finding;
 mod indexes;
 mod matching;
