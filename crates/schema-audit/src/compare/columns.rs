@@ -1,7 +1,7 @@
 //! Columns.
 
 use super::{Code, Comparison, Severity, default, describe, expression, types};
-use crate::schema::{Column, Generated, Identity, ObjectPath, Table};
+use crate::schema::{Column, Dialect, Generated, Identity, ObjectPath, Table};
 
 impl<'a> Comparison<'a> {
     pub(super) fn columns(&mut self, expected: &'a Table, actual: &'a Table) {
@@ -86,7 +86,12 @@ impl<'a> Comparison<'a> {
     }
 
     fn default(&mut self, path: &ObjectPath, expected: &Column, actual: &Column) {
-        let (wanted, found) = (expected.default.as_deref(), actual.default.as_deref());
+        let (wanted, found) = match self.expected.dialect {
+            Dialect::Postgres => (expected.default.as_deref(), actual.default.as_deref()),
+            // To SQLite, DEFAULT NULL is to have none. To PostgreSQL it is to have
+            // another one than the column's domain.
+            Dialect::Sqlite => (not_null(expected), not_null(actual)),
+        };
         if expression::options_agree(wanted, found) || !self.says(wanted.is_some(), found.is_some())
         {
             return;
@@ -137,6 +142,11 @@ impl<'a> Comparison<'a> {
             );
         }
     }
+}
+
+fn not_null(column: &Column) -> Option<&str> {
+    let default = column.default.as_deref();
+    default.filter(|text| !default::agree(Dialect::Sqlite, ("", text), ("", "NULL")))
 }
 
 fn same_generated(a: Option<&Generated>, b: Option<&Generated>) -> bool {

@@ -16,6 +16,7 @@ mod describe;
 mod expression;
 mod finding;
 mod indexes;
+mod letter_case;
 mod matching;
 mod standalone;
 mod tables;
@@ -27,9 +28,9 @@ pub use code::{Category, Code};
 pub(crate) use constraints::plain_unique;
 pub use finding::{Finding, Severity, Side};
 
-use self::by_name::ByName;
+use self::{by_name::ByName, letter_case::Spelling};
 use crate::entities::in_words_of;
-use crate::schema::{ObjectName, ObjectPath, Schema, Source};
+use crate::schema::{Dialect, ObjectName, ObjectPath, Schema, Source};
 
 /// The differences between what should be there and what is there, ordered by
 /// object, then by code. The same two schemas give the same findings, byte for
@@ -48,6 +49,17 @@ pub fn compare(expected: &Schema, actual: &Schema) -> Vec<Finding> {
 }
 
 fn compare_same_words(expected: &Schema, actual: &Schema) -> Vec<Finding> {
+    let both = [expected.dialect, actual.dialect] == [Dialect::Sqlite; 2];
+    let respelled = both
+        .then(|| letter_case::in_spelling_of(expected, actual))
+        .flatten();
+    match respelled {
+        Some((actual, spellings)) => compare_spelled(expected, &actual, spellings),
+        None => compare_spelled(expected, actual, Vec::new()),
+    }
+}
+
+fn compare_spelled(expected: &Schema, actual: &Schema, spellings: Vec<Spelling>) -> Vec<Finding> {
     let mut comparison = Comparison {
         expected,
         actual,
@@ -55,6 +67,7 @@ fn compare_same_words(expected: &Schema, actual: &Schema) -> Vec<Finding> {
         actual_by: ByName::new(actual),
         findings: Vec::new(),
     };
+    comparison.spellings(spellings);
     comparison.schemas();
     comparison.tables();
     comparison.enums();
@@ -134,6 +147,19 @@ impl<'a> Comparison<'a> {
             actual,
             side: None,
         });
+    }
+
+    fn spellings(&mut self, spellings: Vec<Spelling>) {
+        for Spelling {
+            table,
+            column,
+            actual,
+        } in spellings
+        {
+            let path = self.path(&table, column.as_deref());
+            let expected = column.unwrap_or(table.name);
+            self.add(Code::NameChanged, path, Some(expected), Some(actual));
+        }
     }
 
     fn schemas(&mut self) {

@@ -30,6 +30,7 @@ mod tests;
 mod token;
 
 use self::token::Token;
+use crate::inspect::sqlite::ident;
 
 /// Brackets inside of brackets, more than which is not looked at: a text from a
 /// file must not be able to exhaust the stack.
@@ -318,4 +319,27 @@ fn literal_to_cut<'n, 'a>(element: &'n [Node<'a>], data_type: &[Node<'a>]) -> Op
         matches!(data_type, [a, b, Node::Parentheses(_)] if [a, b] == [&varying[0], &varying[1]]);
     let is_literal = matches!(literal, Node::Token(token) if token.is_string());
     (own == varying && to_length && is_literal).then_some(literal)
+}
+
+/// An expression of SQLite with other names for columns, each given with what it
+/// is called now. What is not understood stays as it is.
+pub(super) fn with_names(text: &str, renamed: &[(String, String)]) -> String {
+    let Some(tokens) = token::split(text) else {
+        return text.to_owned();
+    };
+    let mut result = String::with_capacity(text.len());
+    let mut rest = text;
+    for (position, token) in tokens.iter().enumerate() {
+        let spaces = rest.len() - rest.trim_start().len();
+        result.push_str(&rest[..spaces]);
+        rest = &rest[spaces + token.0.len()..];
+        // The name of a function is followed by a parenthesis.
+        let is_function = tokens.get(position + 1) == Some(&Token("("));
+        let new = renamed
+            .iter()
+            .find(|(old, _)| !is_function && ident::display(old) == token.0)
+            .map(|(_, new)| ident::display(new));
+        result.push_str(new.as_deref().unwrap_or(token.0));
+    }
+    result + rest
 }

@@ -3,6 +3,7 @@
 mod changes;
 mod entities;
 mod expressions;
+mod letter_case;
 mod meaning;
 
 use super::*;
