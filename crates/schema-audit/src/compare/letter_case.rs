@@ -1,7 +1,7 @@
 //! Names of SQLite that differ in the case of ASCII letters alone, which are one
 //! name to it.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use super::expression;
 use crate::{
@@ -18,10 +18,11 @@ pub(super) struct Spelling {
 
 /// `actual` with the names of tables, columns and indexes as `expected` spells
 /// them, and the tables and columns for which that makes a difference; none if it
-/// does for none.
+/// does for none. The tables that are not to be renamed are left as they are.
 pub(super) fn in_spelling_of(
     expected: &Schema,
     actual: &Schema,
+    except: &BTreeSet<String>,
 ) -> Option<(Schema, Vec<Spelling>)> {
     let folded = |name: &str| name.to_ascii_lowercase();
     let wanted: HashMap<String, &Table> = expected
@@ -32,7 +33,9 @@ pub(super) fn in_spelling_of(
     let mut result = actual.clone();
     let mut spellings = Vec::new();
     for table in &mut result.tables {
-        if let Some(wanted) = wanted.get(&folded(&table.name.name)) {
+        if let Some(wanted) = wanted.get(&folded(&table.name.name))
+            && !except.contains(&wanted.name.name)
+        {
             rename(table, wanted, &mut spellings);
         }
         for key in &mut table.foreign_keys {

@@ -24,6 +24,8 @@ mod tables;
 mod tests;
 mod types;
 
+use std::collections::BTreeSet;
+
 pub use code::{Category, Code};
 pub(crate) use constraints::plain_unique;
 pub use finding::{Finding, Severity, Side};
@@ -49,13 +51,34 @@ pub fn compare(expected: &Schema, actual: &Schema) -> Vec<Finding> {
 }
 
 fn compare_same_words(expected: &Schema, actual: &Schema) -> Vec<Finding> {
-    let both = [expected.dialect, actual.dialect] == [Dialect::Sqlite; 2];
-    let respelled = both
-        .then(|| letter_case::in_spelling_of(expected, actual))
-        .flatten();
-    match respelled {
-        Some((actual, spellings)) => compare_spelled(expected, &actual, spellings),
-        None => compare_spelled(expected, actual, Vec::new()),
+    if [expected.dialect, actual.dialect] == [Dialect::Sqlite; 2] {
+        compare_sqlite(expected, actual)
+    } else {
+        compare_spelled(expected, actual, Vec::new())
+    }
+}
+
+/// A table that differs by more than the letter case of names is compared by its
+/// names as they are, because what a repair does depends on them.
+fn compare_sqlite(expected: &Schema, actual: &Schema) -> Vec<Finding> {
+    let mut except = BTreeSet::new();
+    loop {
+        let Some((respelled, spellings)) = letter_case::in_spelling_of(expected, actual, &except)
+        else {
+            return compare_spelled(expected, actual, Vec::new());
+        };
+        let tables: BTreeSet<String> = spellings.iter().map(|s| s.table.name.clone()).collect();
+        let findings = compare_spelled(expected, &respelled, spellings);
+        let differing = findings
+            .iter()
+            .filter(|finding| finding.severity != Severity::Info)
+            .map(|finding| finding.object.object.clone())
+            .filter(|table| tables.contains(table));
+        let before = except.len();
+        except.extend(differing);
+        if except.len() == before {
+            return findings;
+        }
     }
 }
 

@@ -45,6 +45,7 @@ impl<'a> Comparison<'a> {
                         self.add(Code::DomainChanged, path.clone(), Some(a), Some(b));
                     }
                     self.comment(&path, wanted.comment.as_ref(), found.comment.as_ref());
+                    self.conditions(wanted, found);
                 }
             }
         }
@@ -52,6 +53,17 @@ impl<'a> Comparison<'a> {
             if !self.expected_by.domains.contains_key(&found.name) {
                 let path = self.path(&found.name, None);
                 self.add(Code::DomainUnexpected, path, None, Some(domain(found)));
+            }
+        }
+    }
+
+    /// The comments of a domain's conditions.
+    fn conditions(&mut self, expected: &Domain, actual: &Domain) {
+        for wanted in &expected.checks {
+            let named = |check: &&Check| check.name.is_some() && check.name == wanted.name;
+            if let Some(found) = actual.checks.iter().find(named) {
+                let path = self.path(&expected.name, wanted.name.as_deref());
+                self.comment(&path, wanted.comment.as_ref(), found.comment.as_ref());
             }
         }
     }

@@ -55,7 +55,7 @@ fn names_of_sqlite_that_differ_in_letter_case_are_information() {
 }
 
 #[test]
-fn a_difference_beside_the_letter_case_is_found() {
+fn a_table_that_differs_by_more_than_letter_case_is_another_one() {
     let lower = sqlite(&str::to_owned);
     let mut upper = sqlite(&str::to_uppercase);
     upper.tables[0].checks[0].expression = "author(ID) > 'ID'".to_owned();
@@ -67,11 +67,8 @@ fn a_difference_beside_the_letter_case_is_found() {
         .collect();
     assert_eq!(
         codes,
-        [
-            Code::CheckUnexpected,
-            Code::CheckMissing,
-            Code::IndexChanged
-        ]
+        [Code::TableUnexpected, Code::TableMissing],
+        "a repair goes by the names"
     );
 }
 

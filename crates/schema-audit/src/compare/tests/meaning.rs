@@ -70,3 +70,16 @@ fn the_sequence_of_a_missing_column_is_not_reported_beside_it() {
     let codes: Vec<Code> = compare(&with, &without).iter().map(|f| f.code).collect();
     assert_eq!(codes, [Code::ColumnMissing]);
 }
+
+#[test]
+fn another_comment_of_a_domains_condition_is_found() {
+    let mut with = base();
+    with.domains[0].checks[0].name = Some("email_check".to_owned());
+    let mut without = with.clone();
+    with.domains[0].checks[0].comment = Some("an address".to_owned());
+    let found = compare(&with, &without);
+    assert_eq!(found.len(), 1);
+    assert_eq!(found[0].object.to_string(), "app.email.email_check");
+    without.domains[0].checks[0].comment = Some("an address".to_owned());
+    assert_eq!(compare(&with, &without), []);
+}
