@@ -6,11 +6,14 @@ use super::{
     super::{Hazard, label},
     cast,
     planner::{Phase, Planner, Touch, is_at},
-    sql::{Word, array_suffix, comment, ident, is_type, mentions, object, sequence_options, words},
+    sql::{
+        Word, array_suffix, comment, has_constant, ident, is_type, mentions, object,
+        sequence_options, words,
+    },
 };
 use crate::{
     compare::{Code, Finding},
-    schema::{Column, Identity, ObjectName, Table},
+    schema::{Column, Enum, Identity, ObjectName, Table},
 };
 
 const GENERATED: &[Code] = &[Code::GeneratedChanged];
@@ -328,13 +331,63 @@ impl Planner<'_> {
         } else {
             self.step(Phase::ChangeTypes, sql, labels, &hazards);
         }
-        // A column that should not be there may have a default that the new type
-        // has no value for.
-        let default = wanted.and_then(|column| column.default.as_ref());
-        if let (true, Some(default)) = (found.default.is_some(), default) {
-            let sql = format!("{alter} SET DEFAULT {default}");
-            self.step(Phase::Defaults, sql, labels, &lock);
+        if let Some(default) = &found.default {
+            self.default_again(table, wanted, found, default, labels);
         }
+    }
+
+    /// The default of a column that gets another type, which it had to lose for
+    /// that: the one that it is to have, or the one that it had, if nothing
+    /// changes that.
+    fn default_again(
+        &mut self,
+        table: &Table,
+        wanted: Option<&Column>,
+        found: &Column,
+        had: &str,
+        labels: &[String],
+    ) {
+        let about = |finding: &&Finding, column: bool| {
+            is_at(&finding.object, &table.name)
+                && (!column || finding.object.member.as_ref() == Some(&found.name))
+        };
+        let open = |code: Code, column: bool| {
+            let findings = self.of(&[code]);
+            findings.iter().any(|finding| about(finding, column))
+        };
+        if open(Code::ColumnUnexpected, true) || open(Code::TableUnexpected, false) {
+            return;
+        }
+        let default = match wanted {
+            Some(wanted) if open(Code::DefaultChanged, true) => wanted.default.as_deref(),
+            Some(wanted) if wanted.default.is_some() => wanted.default.as_deref(),
+            _ => Some(had),
+        };
+        let Some(default) = default else { return };
+        if let Some(value) = self.lost_value(&found.data_type, default) {
+            let reason = format!(
+                "{}.{} stays and has the default {default}, but {value} is no value of the new \
+                 type; change that default or drop the column first",
+                table.name, found.name
+            );
+            self.refuse(labels, &reason);
+            return;
+        }
+        let sql = format!("{} SET DEFAULT {default}", alter(table, found));
+        let lock = [Hazard::AccessExclusiveLock];
+        self.step(Phase::Defaults, sql, labels, &lock);
+    }
+
+    /// A value in a default that an enumerated type, replaced by a new one, has
+    /// no more.
+    fn lost_value(&self, data_type: &str, default: &str) -> Option<String> {
+        let local = self.actual.name.as_deref();
+        let of = |e: &&Enum| is_type(data_type, &e.name, local);
+        let old = self.actual.enums.iter().find(of)?;
+        let new = self.expected.enums.iter().find(|e| e.name == old.name)?;
+        let gone = old.labels.iter().filter(|l| !new.labels.contains(l));
+        let mut gone = gone.filter(|label| has_constant(default, label));
+        gone.next().cloned()
     }
 
     fn nullability(&mut self, table: &Table, column: &Column, labels: &[String]) {
