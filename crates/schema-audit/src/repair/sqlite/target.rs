@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::{affinity, ddl};
 use crate::{
-    compare::{Code, Finding},
+    compare::{Category, Code, Finding},
     inspect::sqlite::ident,
     repair::{Destructive, Refusal, label},
     schema::{Column, ForeignKey, Index, Key, Source, Table},
@@ -96,15 +96,11 @@ impl Builder<'_> {
             if self.expected.columns.iter().any(known) {
                 continue;
             }
-            if drop_others {
-                self.target.dropped.push(column.name.clone());
-            } else {
-                self.keep(column);
-            }
+            self.target.dropped.push(column.name.clone());
         }
         // What destroys values in a table of nearly the same name waits until
         // that table's name is asked for.
-        if self.target.lossy && !drop_others {
+        if (self.target.lossy || !self.target.dropped.is_empty()) && !drop_others {
             for label in &labels {
                 self.target.refused.push(Refusal {
                     finding: label.clone(),
@@ -279,15 +275,30 @@ impl Builder<'_> {
         let findings: Vec<Finding> = self.findings.iter().map(|f| (*f).clone()).collect();
         let mut whole_lists = BTreeSet::new();
         for finding in &findings {
+            if let Some(column) = self.lacks_column(finding.category) {
+                let reason = format!("it needs the column `{column}`, which does not come");
+                self.refuse(finding, reason);
+                continue;
+            }
             match finding.code {
                 Code::PrimaryKeyMissing | Code::PrimaryKeyUnexpected | Code::PrimaryKeyChanged => {
+                    if let Some(reason) = self.cannot_count() {
+                        self.refuse(finding, reason);
+                        continue;
+                    }
                     self.target
                         .table
                         .primary_key
                         .clone_from(&self.expected.primary_key);
                 }
                 Code::OptionChanged => {
-                    self.target.table.options.clone_from(&self.expected.options);
+                    let mut wanted = self.target.table.clone();
+                    wanted.options.clone_from(&self.expected.options);
+                    if let Some(reason) = affinity::not_strict(&wanted) {
+                        self.refuse(finding, reason);
+                        continue;
+                    }
+                    self.target.table = wanted;
                 }
                 Code::UniqueMissing
                 | Code::UniqueUnexpected
@@ -318,9 +329,51 @@ impl Builder<'_> {
         self.without_dropped();
     }
 
+    /// A column that the constraints or indexes of this kind are to be on, and
+    /// that the table does not get under that name.
+    fn lacks_column(&self, category: Category) -> Option<&str> {
+        let expected = self.expected;
+        let keys = |keys: &'_ [Key]| -> Vec<String> {
+            let columns = keys.iter().flat_map(|key| &key.columns);
+            columns.map(|c| ddl::bare(c, expected).to_owned()).collect()
+        };
+        let columns = match category {
+            Category::PrimaryKey => keys(expected.primary_key.as_slice()),
+            Category::Unique => keys(&expected.uniques),
+            Category::ForeignKey => {
+                let keys = expected.foreign_keys.iter();
+                keys.flat_map(|key| key.columns.clone()).collect()
+            }
+            Category::Index => {
+                let keys = expected.indexes.iter().flat_map(|index| &index.keys);
+                keys.filter(|key| key.is_column)
+                    .map(|key| key.expression.clone())
+                    .collect()
+            }
+            _ => return None,
+        };
+        let lacks = |column: &&Column| {
+            columns.contains(&column.name) && self.target.table.column(&column.name).is_none()
+        };
+        let lacking = expected.columns.iter().find(lacks);
+        lacking.map(|column| column.name.as_str())
+    }
+
+    /// AUTOINCREMENT asks for a type that the column may not get.
+    fn cannot_count(&self) -> Option<String> {
+        let key = self.expected.primary_key.as_ref()?;
+        let column = self.target.table.column(key.columns.first()?)?;
+        let counts = column.data_type.eq_ignore_ascii_case("INTEGER");
+        (key.autoincrement && !counts).then(|| {
+            format!(
+                "AUTOINCREMENT is for INTEGER alone, and `{}` stays {}",
+                column.name, column.data_type
+            )
+        })
+    }
+
     /// Between two catalogs, a list with any difference becomes the other.
-    fn list(&mut self, category: crate::compare::Category) {
-        use crate::compare::Category;
+    fn list(&mut self, category: Category) {
         let (table, expected) = (&mut self.target.table, self.expected);
         match category {
             Category::Unique => table.uniques.clone_from(&expected.uniques),
