@@ -15,6 +15,7 @@ mod members;
 mod missing;
 mod partitions;
 mod planner;
+mod retype;
 mod sequences;
 mod sql;
 mod tables;
