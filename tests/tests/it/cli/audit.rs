@@ -194,7 +194,13 @@ async fn the_report_has_its_sections_and_a_real_checklist(db: TestDb) -> anyhow:
 async fn checklist_of_mirrored_head(db: &TestDb, status: i32) -> anyhow::Result<Vec<String>> {
     let folder = folder()?;
     let run = outreach(&folder, db)
-        .args(["audit", "--format", "markdown", "--revision", "556b79de2825"])
+        .args([
+            "audit",
+            "--format",
+            "markdown",
+            "--revision",
+            "556b79de2825",
+        ])
         .run()
         .await?;
     assert_eq!(run.status, Some(status), "{run:?}");
@@ -211,9 +217,15 @@ async fn the_report_on_an_older_revision_has_its_checklist_too(db: TestDb) -> an
     let before = contents(&db).await?;
     let lines = checklist_of_mirrored_head(&db, 0).await?;
     assert_eq!(lines.len(), 7, "{lines:#?}");
-    assert!(lines.iter().all(|line| line.starts_with("- ✅ ")), "{lines:#?}");
+    assert!(
+        lines.iter().all(|line| line.starts_with("- ✅ ")),
+        "{lines:#?}"
+    );
     assert!(lines[0].starts_with("- ✅ five tables: "), "{lines:#?}");
-    assert!(lines[1].starts_with("- ✅ three foreign keys: "), "{lines:#?}");
+    assert!(
+        lines[1].starts_with("- ✅ three foreign keys: "),
+        "{lines:#?}"
+    );
     assert!(lines[6].contains("once migrated: "), "{lines:#?}");
     assert_eq!(contents(&db).await?, before);
 
@@ -243,14 +255,19 @@ async fn options_that_mean_nothing_are_told() -> anyhow::Result<()> {
     let ignored = run(&["audit", "--ignore", "no\u{1b}such"]).await?;
     assert_eq!(ignored.status, Some(0), "{ignored:?}");
     assert!(
-        ignored.stderr.contains("--ignore `no\\u{1b}such`: there is no table"),
+        ignored
+            .stderr
+            .contains("--ignore `no\\u{1b}such`: there is no table"),
         "{ignored:?}"
     );
     let label = "column-unexpected jobs.nope";
     let unknown = run(&["audit", "--repair", "--destructive", label]).await?;
     assert_eq!(unknown.status, Some(0), "{unknown:?}");
     assert!(unknown.stderr.contains(label), "{unknown:?}");
-    assert!(unknown.stdout.contains("Repair: nothing to mend"), "{unknown:?}");
+    assert!(
+        unknown.stdout.contains("Repair: nothing to mend"),
+        "{unknown:?}"
+    );
     let alone = run(&["audit", "--destructive", "all"]).await?;
     assert_eq!(alone.status, Some(2), "{alone:?}");
     assert!(alone.stderr.contains("--repair"), "{alone:?}");

@@ -212,7 +212,11 @@ async fn a_directory_is_called_one() -> anyhow::Result<()> {
     ] {
         let run = Outreach::new(&folder).env("DATABASE_URL", "sqlite://data");
         let output = run.args(arguments).run().await?;
-        assert_one_line(&output, status, &["`data` is a directory", "data/outreach.db"]);
+        assert_one_line(
+            &output,
+            status,
+            &["`data` is a directory", "data/outreach.db"],
+        );
     }
     Ok(())
 }

@@ -272,7 +272,10 @@ async fn postgres_f08_a_role_that_may_make_nothing_has_lines_that_were_not_looke
     let unseen = "- ❔ a discovery job runs: not looked at: ";
     assert!(report.stdout.contains(unseen), "{report:?}");
     assert!(!report.stdout.contains("❌"), "{report:?}");
-    assert!(report.stderr.contains("2 lines of the checklist"), "{report:?}");
+    assert!(
+        report.stderr.contains("2 lines of the checklist"),
+        "{report:?}"
+    );
     db.sql(&format!("drop owned by {role}; drop role {role}"))
         .await?;
     Ok(())
