@@ -38,6 +38,7 @@ impl MigratorTrait for Chain {
             Box::new(crate::m20260101_000001_unique_prospect_domain_and_discovery_query::Migration),
             Box::new(crate::m20260101_000002_create_job_runs::Migration),
             Box::new(crate::m20260101_000003_create_revision_checksums::Migration),
+            Box::new(crate::m20260101_000004_create_database_properties::Migration),
         ]
     }
 }

@@ -30,13 +30,13 @@ async fn f11_up_and_down_move_along_the_chain(db: TestDb) -> anyhow::Result<()> 
         chain["current"],
         "m20251201_000004_556b79de2825_add_discovery_query_id_to_prospects"
     );
-    assert_eq!(chain["head"], "m20260101_000003_create_revision_checksums");
+    assert_eq!(chain["head"], "m20260101_000004_create_database_properties");
     assert_eq!(chain["revisions"][1]["alembic"], "4b9608290b5d");
     assert_eq!(applied(&run(&["down"]).await?), 3);
-    assert_eq!(applied(&run(&["up"]).await?), 7);
-    assert_eq!(applied(&run(&["refresh"]).await?), 7);
-    assert_eq!(applied(&run(&["down", "--num", "2"]).await?), 5);
-    assert_eq!(applied(&run(&["fresh"]).await?), 7);
+    assert_eq!(applied(&run(&["up"]).await?), 8);
+    assert_eq!(applied(&run(&["refresh"]).await?), 8);
+    assert_eq!(applied(&run(&["down", "--num", "2"]).await?), 6);
+    assert_eq!(applied(&run(&["fresh"]).await?), 8);
     assert_eq!(applied(&run(&["reset"]).await?), 0);
     Ok(())
 }
@@ -45,7 +45,7 @@ async fn nothing_said_means_up(db: TestDb) -> anyhow::Result<()> {
     let folder = folder()?;
     let up = outreach(&folder, &db).arg("migrate").run().await?;
     assert_eq!((up.status, up.stdout.as_str()), (Some(0), ""), "{up:?}");
-    let line = "Migration 'm20260101_000003_create_revision_checksums' has been applied\n";
+    let line = "Migration 'm20260101_000004_create_database_properties' has been applied\n";
     assert!(up.stderr.contains(line), "{}", up.stderr);
     assert!(!up.stderr.contains("INFO"), "{}", up.stderr);
     let again = outreach(&folder, &db).args(["migrate", "up"]).run().await?;
@@ -76,6 +76,7 @@ async fn f18_status_only_looks(db: TestDb) -> anyhow::Result<()> {
     Migration 'm20260101_000001_unique_prospect_domain_and_discovery_query'... Pending
     Migration 'm20260101_000002_create_job_runs'... Pending
     Migration 'm20260101_000003_create_revision_checksums'... Pending
+    Migration 'm20260101_000004_create_database_properties'... Pending
     ");
     }
     assert!(contents(&db).await?.is_empty());
@@ -93,19 +94,19 @@ async fn f09_the_history_is_drawn_newest_first_with_what_is_applied(
         .run()
         .await?;
     let lines: Vec<&str> = history.stdout.lines().collect();
-    assert_eq!(lines.len(), 7, "{history:?}");
-    assert!(lines[0].starts_with("[ ] m20260101_000002"), "{}", lines[0]);
-    assert!(lines[0].contains("-> m20260101_000003_create_revision_checksums (head), "));
+    assert_eq!(lines.len(), 8, "{history:?}");
+    assert!(lines[0].starts_with("[ ] m20260101_000003"), "{}", lines[0]);
+    assert!(lines[0].contains("-> m20260101_000004_create_database_properties (head), "));
     assert!(
         lines[1].starts_with("[x] ") && lines[1].contains("(current)"),
         "{}",
         lines[1]
     );
-    assert!(lines[3].contains("[Alembic 556b79de2825]"), "{}", lines[3]);
+    assert!(lines[4].contains("[Alembic 556b79de2825]"), "{}", lines[4]);
     assert!(
-        lines[6].starts_with("[x] <base> -> m20251201_000001"),
+        lines[7].starts_with("[x] <base> -> m20251201_000001"),
         "{}",
-        lines[6]
+        lines[7]
     );
     Ok(())
 }
