@@ -6,7 +6,7 @@ use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use outreach_domain::{
     Category, DEFAULT_MAX_RESULTS, JobId, JobKind, JobStatus, Location, OutreachStatus, ProspectId,
 };
-use outreach_migration::{Revision, command::MigrateSubcommands};
+use outreach_migration::Revision;
 use outreach_service::{
     connect::{DatabaseOptions, InvalidDatabaseUrl},
     jobs::JobCursor,
@@ -15,7 +15,10 @@ use outreach_service::{
 };
 use rust_decimal::Decimal;
 
-use crate::audit::parse_revision;
+use crate::{
+    audit::parse_revision,
+    commands::migrate::args::{Migrate, Show},
+};
 
 /// The database when none is named.
 const DEFAULT_DATABASE: &str = "sqlite://outreach.db";
@@ -26,11 +29,6 @@ Exit status:
   1  refused, nothing was changed: arguments or files that can't be used, unknown ids, a job
      that has ended, a database that is not there, or behind or ahead of this build
   2  failed: the database can't be reached or written, a discovery job failed";
-
-const CHAIN_HELP: &str = "\
-The subcommands and their options are those of `sea-orm-cli migrate`, on the same chain of
-revisions. `up` when none is given. Each run is one transaction and waits for another one.
-`fresh`, `refresh`, `reset` and `down` delete data and do not ask.";
 
 const AUDIT_HELP: &str = "\
 The database is only read. `--prove` and `--format markdown` make a scratch copy of its schema
@@ -130,6 +128,10 @@ fn present(text: Option<&str>) -> Option<&str> {
 pub(crate) enum Command {
     /// Change or show the revision of the database's schema
     Migrate(Migrate),
+    /// Draw the chain of revisions, newest first, with what is applied
+    History(Show),
+    /// Say which revision the database is at, by each ledger
+    Current(Show),
     /// Search for web sites and save them as prospects
     Discover(Discover),
     /// Show and cancel jobs
@@ -232,26 +234,6 @@ pub(crate) struct Verify {
     /// Print the checklist as JSON
     #[arg(long)]
     pub(crate) json: bool,
-}
-
-#[derive(Debug, Args)]
-#[command(after_help = CHAIN_HELP)]
-pub(crate) struct Migrate {
-    /// Print the state of the chain as JSON in the end
-    #[arg(long, global = true)]
-    pub(crate) json: bool,
-
-    #[command(subcommand)]
-    pub(crate) command: Option<MigrateCommand>,
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum MigrateCommand {
-    #[command(flatten)]
-    Chain(MigrateSubcommands),
-    /// Draw the chain of revisions, newest first
-    #[command(display_order = 61)]
-    History,
 }
 
 #[derive(Debug, Args)]
@@ -463,7 +445,9 @@ mod tests {
         ] {
             assert!(names.contains(&name), "{name}");
         }
-        assert!(names.contains(&"history"));
+        for name in ["history", "current", "stamp"] {
+            assert!(names.contains(&name), "{name}");
+        }
     }
 
     #[test]
