@@ -95,9 +95,12 @@ mod tests {
     use crate::REVISIONS;
 
     fn chain(applied: usize) -> Vec<RevisionStatus> {
-        let status = |index| match index < applied {
-            true => MigrationStatus::Applied,
-            false => MigrationStatus::Pending,
+        let status = |index| {
+            if index < applied {
+                MigrationStatus::Applied
+            } else {
+                MigrationStatus::Pending
+            }
         };
         let one = |(index, revision): (usize, &Revision)| RevisionStatus {
             revision: *revision,

@@ -21,3 +21,5 @@ mod snapshots;
 mod stamp;
 pub(crate) mod support;
 mod tenants;
+
+pub(crate) use alembic::CREATE_LEDGER as CREATE_ALEMBICS_LEDGER;

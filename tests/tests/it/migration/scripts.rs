@@ -36,9 +36,10 @@ const ALL: usize = REVISIONS.len();
 fn script(db: &TestDb, from: usize, to: usize) -> anyhow::Result<String> {
     let revision = |count: usize| count.checked_sub(1).map(|index| &REVISIONS[index]);
     let (from, to): (Option<&Revision>, Option<&Revision>) = (revision(from), revision(to));
-    let direction = match place(from) < place(to) {
-        true => Direction::Up,
-        false => Direction::Down,
+    let direction = if place(from) < place(to) {
+        Direction::Up
+    } else {
+        Direction::Down
     };
     let options = OfflineOptions::default().run(RunOptions::default().environment("test"));
     Ok(offline(db.backend(), direction, from, to, &options)?)

@@ -165,9 +165,10 @@ async fn chain(
 }
 
 async fn end(db: DatabaseConnection, json: bool) -> Result<(), Error> {
-    let ledgers = match json {
-        true => Some(Ledgers::read(&db).await?),
-        false => None,
+    let ledgers = if json {
+        Some(Ledgers::read(&db).await?)
+    } else {
+        None
     };
     close(db).await?;
     ledgers.map_or(Ok(()), |ledgers| ledgers.print_json())

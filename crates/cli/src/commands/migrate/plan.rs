@@ -141,7 +141,7 @@ pub(super) fn script(
     let head: Option<&'static Revision> = REVISIONS.last();
     let (from, to) = match direction {
         Direction::Up => (
-            dry.from.map_or(None, |place| place.0),
+            dry.from.and_then(|place| place.0),
             to.map_or(head, |place| place.0),
         ),
         Direction::Down => {

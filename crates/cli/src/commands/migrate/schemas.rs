@@ -1,5 +1,7 @@
 //! `outreach migrate up --all-schemas`.
 
+use std::fmt::Write as _;
+
 use outreach_migration::run::{self, RunOptions, SchemaOutcome};
 use serde_json::json;
 
@@ -29,15 +31,13 @@ pub(super) async fn up(
             Ok(revisions) => {
                 let names: Vec<_> = revisions.iter().map(|one| one.name).collect();
                 let count = u64::try_from(names.len()).unwrap_or(u64::MAX);
-                text.push_str(&format!(
-                    "{name}: {} applied\n",
-                    output::counted(count, "revision")
-                ));
+                let counted = output::counted(count, "revision");
+                let _ = writeln!(text, "{name}: {counted} applied");
                 report.push(json!({"schema": schema, "applied": names}));
             }
             Err(error) => {
                 let message = Error::from(error).message();
-                text.push_str(&format!("{name}: failed: {message}\n"));
+                let _ = writeln!(text, "{name}: failed: {message}");
                 report.push(json!({"schema": schema, "error": message}));
                 failed.push(name);
             }

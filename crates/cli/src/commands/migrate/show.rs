@@ -78,22 +78,28 @@ impl Ledgers {
         let head = REVISIONS.iter().rev().find_map(|one| one.alembic);
         let named: Vec<String> = rows
             .iter()
-            .map(|row| match Some(row.as_str()) == head {
-                true => format!("{row} (head)"),
-                false => row.escape_debug().to_string(),
+            .map(|row| {
+                let mark = if Some(row.as_str()) == head {
+                    " (head)"
+                } else {
+                    ""
+                };
+                format!("{}{mark}", row.escape_debug())
             })
             .collect();
-        let said = match named.is_empty() {
-            true => "base".to_owned(),
-            false => named.join(", "),
+        let said = if named.is_empty() {
+            "base".to_owned()
+        } else {
+            named.join(", ")
         };
         let expected = self.twin();
-        let note = match rows.iter().map(String::as_str).eq(expected) {
-            true => String::new(),
-            false => format!(
-                " — but the chain is at {}; `outreach audit` looks further",
+        let note = if rows.iter().map(String::as_str).eq(expected) {
+            String::new()
+        } else {
+            format!(
+                "; the chain is at {}: `outreach audit` looks further",
                 expected.unwrap_or("base")
-            ),
+            )
         };
         Some(format!("alembic_version: {said}{note}\n"))
     }

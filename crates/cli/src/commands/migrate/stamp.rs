@@ -1,5 +1,7 @@
 //! `outreach migrate stamp`.
 
+use std::fmt::Write as _;
+
 use outreach_migration::run::RunOptions;
 use outreach_operations::stamp::{self, StampError};
 use serde_json::json;
@@ -44,7 +46,7 @@ pub(super) async fn run(
     let mut text = format!("seaql_migrations {would}: {head}\n");
     if stamped.alembic_before.is_some() {
         let head = stamped.alembic_after.unwrap_or("base");
-        text.push_str(&format!("alembic_version {would}: {head}\n"));
+        let _ = writeln!(text, "alembic_version {would}: {head}");
     }
     output::print(&text)
 }
