@@ -9,4 +9,5 @@ pub const REVISIONS: &[&str] = &[
     "m20260101_000001_unique_prospect_domain_and_discovery_query",
     "m20260101_000002_create_job_runs",
     "m20260101_000003_create_revision_checksums",
+    "m20260101_000004_create_database_properties",
 ];

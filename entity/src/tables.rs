@@ -4,8 +4,8 @@
 use sea_orm::{EntityName, IdenStatic, Iterable};
 
 use crate::{
-    discovery_queries, email_logs, job_runs, jobs, merged_rows, prospects, revision_checksums,
-    settings,
+    database_properties, discovery_queries, email_logs, job_runs, jobs, merged_rows, prospects,
+    revision_checksums, settings,
 };
 
 /// A table that an entity stands for.
@@ -32,6 +32,7 @@ pub fn tables() -> Vec<Table> {
         };
     }
     vec![
+        table!(database_properties),
         table!(discovery_queries),
         table!(email_logs),
         table!(job_runs),

@@ -30,8 +30,13 @@ mod duplicates;
 pub mod ledger;
 mod lock;
 mod migrator;
+pub mod plan;
+pub mod properties;
 mod revision;
+pub mod run;
+pub mod scripts;
 pub mod snapshots;
+pub mod stamp;
 
 mod m20251201_000001_000000000000_create_base_tables;
 mod m20251201_000002_4b9608290b5d_add_settings_table;
@@ -40,6 +45,7 @@ mod m20251201_000004_556b79de2825_add_discovery_query_id_to_prospects;
 mod m20260101_000001_unique_prospect_domain_and_discovery_query;
 mod m20260101_000002_create_job_runs;
 mod m20260101_000003_create_revision_checksums;
+mod m20260101_000004_create_database_properties;
 
 pub use migrator::Migrator;
 pub use revision::{REVISIONS, Revision};

@@ -49,4 +49,9 @@ pub const REVISIONS: &[Revision] = &[
         alembic: None,
         summary: "creates revision_checksums, which tells an edited revision",
     },
+    Revision {
+        name: "m20260101_000004_create_database_properties",
+        alembic: None,
+        summary: "creates database_properties: environment, protection, tables to leave out",
+    },
 ];

@@ -2,6 +2,7 @@
 
 pub mod prelude;
 
+pub mod database_properties;
 pub mod discovery_queries;
 pub mod email_logs;
 pub mod job_runs;

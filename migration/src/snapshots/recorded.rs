@@ -38,4 +38,9 @@ pub(super) const SNAPSHOTS: &[(&str, &str, &str)] = &[
         include_str!("../../snapshots/postgres/m20260101_000003_create_revision_checksums.json"),
         include_str!("../../snapshots/sqlite/m20260101_000003_create_revision_checksums.json"),
     ),
+    (
+        "m20260101_000004_create_database_properties",
+        include_str!("../../snapshots/postgres/m20260101_000004_create_database_properties.json"),
+        include_str!("../../snapshots/sqlite/m20260101_000004_create_database_properties.json"),
+    ),
 ];

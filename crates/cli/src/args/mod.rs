@@ -2,7 +2,6 @@
 //! of its own.
 
 mod audit;
-mod chain;
 mod discover;
 mod jobs;
 mod page;
@@ -15,12 +14,13 @@ use outreach_service::connect::{DatabaseOptions, InvalidDatabaseUrl};
 
 pub(crate) use self::{
     audit::{Audit, AuditFormat, Diagram, Verify},
-    chain::{Migrate, MigrateCommand},
     discover::Discover,
     jobs::Jobs,
     page::PageArguments,
     prospects::{Export, ExportFormat, Prospects},
 };
+
+use crate::commands::migrate::args::{Migrate, Show};
 
 /// The database when none is named.
 const DEFAULT_DATABASE: &str = "sqlite://outreach.db";
@@ -111,6 +111,10 @@ fn present(text: Option<&str>) -> Option<&str> {
 pub(crate) enum Command {
     /// Change or show the revision of the database's schema
     Migrate(Migrate),
+    /// Draw the chain of revisions, newest first, with what is applied
+    History(Show),
+    /// Say which revision the database is at, by each ledger
+    Current(Show),
     /// Search for web sites and save them as prospects
     Discover(Discover),
     /// Show and cancel jobs
@@ -169,7 +173,9 @@ mod tests {
         ] {
             assert!(names.contains(&name), "{name}");
         }
-        assert!(names.contains(&"history"));
+        for name in ["history", "current", "stamp"] {
+            assert!(names.contains(&name), "{name}");
+        }
     }
 
     #[test]

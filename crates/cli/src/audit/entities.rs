@@ -1,8 +1,8 @@
 //! What the entities say.
 
 use outreach_entity::{
-    discovery_queries, email_logs, job_runs, jobs, merged_rows, prospects, revision_checksums,
-    settings,
+    database_properties, discovery_queries, email_logs, job_runs, jobs, merged_rows, prospects,
+    revision_checksums, settings,
 };
 use schema_audit::{
     entities::Entities,
@@ -19,6 +19,7 @@ pub(super) fn schema(backend: DbBackend) -> Result<Schema, Error> {
         _ => Dialect::Postgres,
     };
     Entities::new(dialect)
+        .with(database_properties::Entity)
         .with(discovery_queries::Entity)
         .with(email_logs::Entity)
         .with(job_runs::Entity)

@@ -39,7 +39,7 @@ async fn f06_a_database_behind_this_build_is_refused_by_every_command(
     let before = contents(&db).await?;
     for command in commands(&folder, &db) {
         let words = [
-            "m20260101_000003_create_revision_checksums",
+            "m20260101_000004_create_database_properties",
             "`outreach migrate up`",
         ];
         assert_one_line(&command.run().await?, 1, &words);

@@ -43,6 +43,7 @@ async fn live_columns(db: &TestDb) -> anyhow::Result<Columns> {
 /// Does something for each entity of the crate.
 macro_rules! for_each_entity {
     ($function:ident($argument:expr)) => {{
+        $function::<outreach_entity::database_properties::Entity>($argument);
         $function::<outreach_entity::discovery_queries::Entity>($argument);
         $function::<outreach_entity::email_logs::Entity>($argument);
         $function::<outreach_entity::job_runs::Entity>($argument);

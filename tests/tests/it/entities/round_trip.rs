@@ -1,8 +1,8 @@
 //! What is written through an entity is read back as it was.
 
 use outreach_entity::{
-    discovery_queries, email_logs, job_runs, jobs, merged_rows, prospects, revision_checksums,
-    settings,
+    database_properties, discovery_queries, email_logs, job_runs, jobs, merged_rows, prospects,
+    revision_checksums, settings,
 };
 use outreach_tests::{TestDb, matrix_tests};
 use sea_orm::{
@@ -131,6 +131,14 @@ fn revision_checksum() -> revision_checksums::Model {
     }
 }
 
+fn property() -> database_properties::Model {
+    database_properties::Model {
+        name: "environment".to_owned(),
+        value: "staging".to_owned(),
+        set_at: time(13),
+    }
+}
+
 fn merged_row() -> merged_rows::Model {
     merged_rows::Model {
         merged_id: id(7),
@@ -176,6 +184,7 @@ async fn f36_rows_with_every_column_set_come_back_as_they_were(db: TestDb) -> an
     write_and_read(&db, &log()).await?;
     write_and_read(&db, &run()).await?;
     write_and_read(&db, &merged_row()).await?;
+    write_and_read(&db, &property()).await?;
     // The chain has written its own.
     revision_checksums::Entity::delete_many().exec(&db).await?;
     write_and_read(&db, &revision_checksum()).await?;

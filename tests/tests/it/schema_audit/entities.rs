@@ -2,8 +2,8 @@
 
 use anyhow::Context as _;
 use outreach_entity::{
-    discovery_queries, email_logs, job_runs, jobs, merged_rows, prospects, revision_checksums,
-    settings,
+    database_properties, discovery_queries, email_logs, job_runs, jobs, merged_rows, prospects,
+    revision_checksums, settings,
 };
 use outreach_tests::{TestDb, matrix_tests};
 use schema_audit::attribution::attribute;
@@ -24,6 +24,7 @@ pub(super) fn entities(backend: DbBackend) -> Result<Schema, EntitiesError> {
         _ => Dialect::Postgres,
     };
     Entities::new(dialect)
+        .with(database_properties::Entity)
         .with(discovery_queries::Entity)
         .with(email_logs::Entity)
         .with(job_runs::Entity)

@@ -79,7 +79,7 @@ async fn f06_an_audit_of_a_database_behind_names_what_is_pending(db: TestDb) -> 
         "revision-pending seaql_migrations.{}",
         REVISIONS[behind].name
     );
-    let missing = "table-missing revision_checksums database".to_owned();
+    let missing = "table-missing database_properties database".to_owned();
     assert_eq!(found, [missing, pending]);
     Ok(())
 }
