@@ -119,18 +119,15 @@ async fn quiet(db: &TestDb) -> anyhow::Result<()> {
 
 /// How many tables a database has; `None` for none of them, or no file.
 async fn tables(db: &TestDb) -> anyhow::Result<Option<usize>> {
-    let sql = match db.backend() {
-        DbBackend::Postgres => {
-            "SELECT count(*) FROM pg_class \
-             WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace"
+    let sql = if db.backend() == DbBackend::Postgres {
+        "SELECT count(*) FROM pg_class \
+         WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace"
+    } else {
+        let path = db.url().trim_start_matches("sqlite://");
+        if !Path::new(path.split('?').next().unwrap_or_default()).exists() {
+            return Ok(None);
         }
-        _ => {
-            let path = db.url().trim_start_matches("sqlite://");
-            if !Path::new(path.split('?').next().unwrap_or_default()).exists() {
-                return Ok(None);
-            }
-            "SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"
-        }
+        "SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"
     };
     let count = usize::try_from(db.count(sql).await?)?;
     Ok((count > 0).then_some(count))

@@ -72,7 +72,8 @@ pub async fn restore_replacing(
     }
     match (manifest.dialect, target.is_sqlite()) {
         (Dialect::Sqlite, true) => {
-            sqlite::restore(path, &manifest, target, replaced, progress).await?;
+            // Boxed, so that a caller's future does not fill a thread's stack.
+            Box::pin(sqlite::restore(path, &manifest, target, replaced, progress)).await?;
         }
         (Dialect::Postgres, false) => {
             refuse_other_schema(&manifest, target).await?;
@@ -84,7 +85,7 @@ pub async fn restore_replacing(
                 replaced,
                 keep: true,
             };
-            let differences = load(&load_it, progress).await?;
+            let differences = Box::pin(load(&load_it, progress)).await?;
             if !differences.is_empty() {
                 return Err(BackupError::Differs { differences });
             }
