@@ -8,4 +8,6 @@
 pub mod backup;
 pub mod contents;
 pub mod expected;
+mod sql;
+mod sqlite;
 pub mod stamp;

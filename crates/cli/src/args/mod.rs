@@ -12,6 +12,8 @@ use std::ffi::OsString;
 use clap::{Args, CommandFactory, Parser, Subcommand};
 use outreach_service::connect::{DatabaseOptions, InvalidDatabaseUrl};
 
+use crate::commands::{backup::BackupArguments, restore::RestoreArguments};
+
 pub(crate) use self::{
     audit::{Audit, AuditFormat, Diagram, Verify},
     discover::Discover,
@@ -128,6 +130,10 @@ pub(crate) enum Command {
     /// Go through the checklist: the schema, its revision, and that the
     /// application runs on it
     Verify(Verify),
+    /// Back up the database; read backups back, list and remove them
+    Backup(BackupArguments),
+    /// Bring a backup back into an empty database
+    Restore(RestoreArguments),
 }
 
 #[cfg(test)]
