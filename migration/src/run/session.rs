@@ -87,8 +87,16 @@ pub(super) async fn is_up_to_date(
         Ok(has_ledger && pending.is_empty() && checksums_agree(&txn).await?)
     }
     .await;
-    let _ = txn.rollback().await;
-    looked
+    match looked {
+        Ok(done) => {
+            txn.rollback().await?;
+            Ok(done)
+        }
+        Err(error) => {
+            let _ = txn.rollback().await;
+            Err(error)
+        }
+    }
 }
 
 async fn limit(txn: &DatabaseTransaction, options: &RunOptions) -> Result<(), DbErr> {

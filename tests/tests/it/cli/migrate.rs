@@ -199,7 +199,7 @@ async fn f17_a_stamp_is_planned_refused_and_written(db: TestDb) -> anyhow::Resul
     assert_one_line(
         &refused,
         1,
-        &["table-extra", "job_runs", "Nothing was changed"],
+        &["table-unexpected", "job_runs", "Nothing was changed"],
     );
     let planned = run(&["head", "--plan"]).await?;
     assert!(
