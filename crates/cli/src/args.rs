@@ -15,7 +15,7 @@ use outreach_service::{
 };
 use rust_decimal::Decimal;
 
-use crate::audit::parse_revision;
+use crate::{audit::parse_revision, commands::adopt::Adopt};
 
 /// The database when none is named.
 const DEFAULT_DATABASE: &str = "sqlite://outreach.db";
@@ -140,6 +140,8 @@ pub(crate) enum Command {
     Prospects(Prospects),
     /// Hold the schema of the database against the migrations and the entities
     Audit(Audit),
+    /// Recognise an existing database, and make it one that the chain manages
+    Adopt(Adopt),
     /// Go through the checklist: the schema, its revision, and that the
     /// application runs on it
     Verify(Verify),
