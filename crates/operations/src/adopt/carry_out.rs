@@ -11,7 +11,8 @@ use outreach_service::{
     connect::{DatabaseOptions, open},
     sql::{is_connection_lost, sqlstate},
 };
-use sea_orm::{ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr};
+use sea_orm::{DatabaseConnection, DatabaseTransaction, DbBackend, DbErr};
+use secrecy::SecretString;
 
 use super::{
     AdoptError, Plan, Report, State,
@@ -19,13 +20,15 @@ use super::{
     session::{Session, blockers},
     work::{Outcome, Work},
 };
+use crate::backup::Step;
 
 /// How a plan is carried out.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Adoption {
     pub(super) backup_dir: PathBuf,
     pub(super) lock_timeout: Duration,
     pub(super) statement_timeout: Duration,
+    pub(super) scratch: Option<SecretString>,
 }
 
 impl Adoption {
@@ -37,6 +40,7 @@ impl Adoption {
             backup_dir: backup_dir.into(),
             lock_timeout: Duration::from_secs(5),
             statement_timeout: Duration::from_mins(10),
+            scratch: None,
         }
     }
 
@@ -55,6 +59,14 @@ impl Adoption {
         self
     }
 
+    /// The PostgreSQL server that the backup is read back on, by the URL of any
+    /// database there; the database's own server if none is named.
+    #[must_use]
+    pub fn scratch_server(mut self, url: Option<SecretString>) -> Self {
+        self.scratch = url;
+        self
+    }
+
     /// The folder of the backups.
     #[must_use]
     pub fn backup_dir(&self) -> &Path {
@@ -67,7 +79,7 @@ impl Adoption {
 #[non_exhaustive]
 pub enum Progress {
     /// The backup is made and read back.
-    BackingUp,
+    BackingUp(Step),
     /// It is there.
     BackedUp(PathBuf),
     /// The tables are locked.
@@ -87,7 +99,7 @@ pub enum Progress {
 impl fmt::Display for Progress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::BackingUp => f.write_str("making a backup and reading it back"),
+            Self::BackingUp(_) => f.write_str("making a backup and reading it back"),
             Self::BackedUp(path) => write!(f, "the backup is `{}`", path.display()),
             Self::Locking => f.write_str("locking the tables"),
             Self::Counting => f.write_str("counting and hashing the rows"),
@@ -131,8 +143,7 @@ pub async fn carry_out(
     let backup = if plan.state == State::Empty {
         None
     } else {
-        progress(Progress::BackingUp);
-        let path = back_up(options, adoption).await?;
+        let path = back_up(options, adoption, progress).await?;
         progress(Progress::BackedUp(path.clone()));
         Some(path)
     };

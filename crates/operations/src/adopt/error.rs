@@ -3,7 +3,7 @@ use std::path::PathBuf;
 use schema_audit::inspect::InspectError;
 use sea_orm::DbErr;
 
-use crate::expected::ExpectedError;
+use crate::{backup::BackupError, expected::ExpectedError};
 
 /// Why a database could not be looked at or adopted. Unless it says otherwise,
 /// nothing was changed.
@@ -34,9 +34,20 @@ pub enum AdoptError {
     /// No connection could be had.
     #[error("cannot connect")]
     Connect(#[source] outreach_service::connect::ConnectError),
-    /// There is no backup, or it could not be read back.
-    #[error("no backup could be made, so nothing was changed")]
-    Backup(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// No backup could be made, or it could not be read back.
+    #[error("no backup could be made and read back, so nothing was changed")]
+    Backup(#[source] BackupError),
+    /// The backup was read back and holds something else.
+    #[error(
+        "the backup `{}` does not hold what the database does, so nothing was changed: \
+         {differences}", path.display()
+    )]
+    UnsoundBackup {
+        /// The backup.
+        path: PathBuf,
+        /// Where it differs.
+        differences: String,
+    },
     /// Another session holds what is needed.
     #[error("{waited}; nothing was changed{}", backup_at(.backup.as_ref()))]
     Locked {

@@ -7,9 +7,10 @@ use std::{path::PathBuf, time::Duration};
 use clap::Args;
 use outreach_operations::adopt::{self, AdoptError, Adoption, Plan, Progress, Report};
 use outreach_service::connect;
+use secrecy::SecretString;
 use serde::Serialize;
 
-use super::verify::reading;
+use super::{backup::progress::Shown, verify::reading};
 use crate::{args::Connection, exit::Error, output};
 
 const HELP: &str = "\
@@ -37,8 +38,22 @@ pub(crate) struct Adopt {
     json: bool,
 
     /// The folder for the backup
-    #[arg(long, value_name = "DIR", default_value = "backups")]
+    #[arg(
+        long,
+        value_name = "DIR",
+        env = "OUTREACH_BACKUP_DIR",
+        default_value = "backups"
+    )]
     backup_dir: PathBuf,
+
+    /// The PostgreSQL server to read the backup back on [default: the database's own]
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "SCRATCH_DATABASE_URL",
+        hide_env_values = true
+    )]
+    scratch: Option<String>,
 
     /// The longest wait for a table that another session holds; 0 waits without end
     #[arg(
@@ -88,11 +103,20 @@ pub(crate) async fn run(connection: &Connection, arguments: &Adopt) -> Result<()
             Err(AdoptError::Refused { conflicts }.into())
         };
     }
+    let scratch = arguments.scratch.as_deref();
+    let scratch = scratch.filter(|url| !url.trim().is_empty());
     let adoption = Adoption::new(&arguments.backup_dir)
+        .scratch_server(scratch.map(SecretString::from))
         .lock_timeout(Duration::from_secs(arguments.lock_timeout))
         .statement_timeout(Duration::from_secs(arguments.statement_timeout));
-    let say = |step: Progress| output::say(&text::line(&step.to_string()));
-    let report = Box::pin(adopt::carry_out(&options, &plan, &adoption, &say)).await?;
+    let shown = Shown::begin();
+    let say = |progress: Progress| match progress {
+        Progress::BackingUp(step) => shown.show(step),
+        other => output::say(&text::line(&other.to_string())),
+    };
+    let report = Box::pin(adopt::carry_out(&options, &plan, &adoption, &say)).await;
+    shown.end();
+    let report = report?;
     if arguments.json {
         print_json(&plan, Some(&report))
     } else {
