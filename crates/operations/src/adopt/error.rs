@@ -20,7 +20,7 @@ pub enum AdoptError {
     #[error("the recorded schemas can't be used")]
     Expected(#[from] ExpectedError),
     /// There are conflicts.
-    #[error("the database can't be adopted as it is ({conflicts} conflicts); nothing was changed")]
+    #[error("the database can't be adopted as it is (conflicts: {conflicts}); nothing was changed")]
     Refused {
         /// How many.
         conflicts: usize,

@@ -260,10 +260,10 @@ fn add_repairs(
         let finding = found.iter().find(|finding| label(finding) == named);
         finding.map_or_else(|| named.to_owned(), |f| without_schema(&f.object))
     };
-    let mut told: BTreeSet<&String> = judgement.conflicts.keys().collect();
+    let mut told: BTreeSet<String> = judgement.conflicts.keys().cloned().collect();
     plan.conflicts.extend(judgement.conflicts.values().cloned());
     for refusal in &repairs.refused {
-        if told.insert(&refusal.finding) {
+        if told.insert(refusal.finding.clone()) {
             plan.conflicts.push(Conflict {
                 revision: None,
                 object: object(&refusal.finding),
@@ -274,7 +274,7 @@ fn add_repairs(
     }
     let destroying = repairs.statements.iter().filter(|s| s.left_out);
     for finding in destroying.flat_map(|statement| &statement.mends) {
-        if told.insert(finding) {
+        if told.insert(finding.clone()) {
             plan.conflicts.push(Conflict {
                 revision: None,
                 object: object(finding),
@@ -283,17 +283,22 @@ fn add_repairs(
             });
         }
     }
+    let dropped = dropped(found, &told, observed);
     plan.repairs = repairs.statements;
     plan.repairs.retain(|statement| !statement.left_out);
     plan.fills = judgement.fills;
-    plan.dropped = dropped(found, observed);
+    plan.dropped = dropped;
     repairs.search_path
 }
 
 /// What goes, with its definition.
-fn dropped(findings: &[Finding], observed: &Observed) -> Vec<Dropped> {
+fn dropped(
+    findings: &[Finding],
+    conflicts: &BTreeSet<String>,
+    observed: &Observed,
+) -> Vec<Dropped> {
     let goes = |finding: &&Finding| {
-        matches!(
+        let is_extra = matches!(
             finding.code,
             Code::IndexUnexpected
                 | Code::UniqueUnexpected
@@ -301,7 +306,8 @@ fn dropped(findings: &[Finding], observed: &Observed) -> Vec<Dropped> {
                 | Code::ForeignKeyUnexpected
                 | Code::ExclusionUnexpected
                 | Code::ColumnUnexpected
-        )
+        );
+        is_extra && !conflicts.contains(&label(finding))
     };
     let describe = |finding: &Finding| {
         let mut indexes = observed.live.tables.iter().flat_map(|table| &table.indexes);

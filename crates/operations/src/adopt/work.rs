@@ -1,14 +1,16 @@
 //! What happens inside the transaction.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::SystemTime};
 
 use outreach_migration::{
-    Migrator, MigratorTrait, REVISIONS, lock_in_txn,
+    Migrator, MigratorTrait, REVISIONS, checksums, lock_in_txn,
     properties::{self, Property},
+    snapshots,
 };
 use outreach_service::sql::sqlstate;
 use schema_audit::{
-    compare::{Severity, compare},
+    compare::{Finding, Severity, compare},
+    history::{self, ChainRevision},
     schema::Schema,
 };
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, Statement};
@@ -16,7 +18,7 @@ use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, Statement}
 use super::{
     AdoptError, Adoption, Fill, Plan, Progress, State, TableReport,
     carry_out::{Listener, failed},
-    look::{ALEMBIC, Ledger, Observed, read_alembic},
+    look::{ALEMBIC, Observed, read_alembic},
     plan::{Made, applied, without_schema},
     plan_in_txn,
     probe::number,
@@ -145,19 +147,16 @@ impl Work<'_> {
         let doing = || failed("recording the revisions");
         Migrator::install(self.txn).await.map_err(doing())?;
         let backend = self.txn.get_database_backend();
-        let now = match backend {
-            DbBackend::Postgres => "extract(epoch FROM statement_timestamp())::bigint",
-            _ => "CAST(strftime('%s', 'now') AS INTEGER)",
-        };
-        let sql = format!(
-            r#"INSERT INTO "seaql_migrations" ("version", "applied_at") VALUES ($1, {now})"#
-        );
+        // SeaORM's clock: the revisions that it runs next are not to look older.
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+        let now = now.map_or(0, |now| now.as_secs()).cast_signed();
+        let sql = r#"INSERT INTO "seaql_migrations" ("version", "applied_at") VALUES ($1, $2)"#;
         let at = made.recognition.revision.map(|revision| revision.name);
         let count = REVISIONS.iter().position(|one| Some(one.name) == at);
         let there = REVISIONS.iter().take(count.map_or(0, |count| count + 1));
         for revision in there.skip(applied(&made.observed.ledger)) {
-            let name = revision.name.into();
-            let insert = Statement::from_sql_and_values(backend, sql.as_str(), [name]);
+            let values = [revision.name.into(), now.into()];
+            let insert = Statement::from_sql_and_values(backend, sql, values);
             self.txn.execute_raw(insert).await.map_err(doing())?;
         }
         if let Some(alembic) = made.plan.alembic {
@@ -185,7 +184,9 @@ impl Work<'_> {
             return Ok(None);
         };
         let schema: Schema = expected(observed.backend, head)?;
-        let left: Vec<String> = compare(&schema, &observed.live)
+        let mut findings = compare(&schema, &observed.live);
+        findings.extend(self.ledger().await.map_err(AdoptError::read)?);
+        let left: Vec<String> = findings
             .iter()
             .filter(|finding| finding.severity > Severity::Info)
             .map(|finding| format!("{} {}", finding.code, without_schema(&finding.object)))
@@ -193,9 +194,6 @@ impl Work<'_> {
         if !left.is_empty() {
             let reason = format!("differences would be left: {}", left.join(", "));
             return Err(not_right(reason));
-        }
-        if observed.ledger != Ledger::Applied(REVISIONS.len()) {
-            return Err(not_right("the ledger would not name the whole chain"));
         }
         let alembic = read_alembic(self.txn).await.map_err(AdoptError::read)?;
         let wanted = newest_mirrored(REVISIONS.len() - 1).unwrap_or_default();
@@ -207,6 +205,24 @@ impl Work<'_> {
                 rows.join(", ")
             ))),
         }
+    }
+
+    /// What is wrong with our ledger: pending revisions, another order, edited ones.
+    async fn ledger(&self) -> Result<Vec<Finding>, DbErr> {
+        let mut rows = history::read(self.txn).await?;
+        let recorded = checksums::recorded(self.txn).await?;
+        for row in rows.iter_mut().flatten() {
+            row.checksum = recorded.get(&row.revision).cloned();
+        }
+        let backend = self.txn.get_database_backend();
+        let chain: Vec<ChainRevision<'_>> = REVISIONS
+            .iter()
+            .map(|revision| ChainRevision {
+                name: revision.name,
+                checksum: snapshots::checksum(backend, revision.name),
+            })
+            .collect();
+        Ok(history::check(&chain, rows.as_deref()))
     }
 
     /// The rows that point to nothing, which SQLite does not enforce while tables
