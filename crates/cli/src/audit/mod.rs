@@ -9,16 +9,15 @@ mod history;
 mod items;
 mod report;
 
-use std::collections::BTreeSet;
-
-use outreach_migration::{LEDGERS, Revision};
+use outreach_migration::{Revision, properties};
+use outreach_operations::adopt::set_aside;
 use outreach_service::data_checks::{DataFinding, check_data};
 use schema_audit::{
     attribution::attribute,
     compare::{Finding, Side, compare},
     inspect::{Scope, inspect_in_txn},
     repair::{Dependent, Destructive, Options, Plan, dependents, repair},
-    schema::{ObjectName, Schema, Table},
+    schema::{Schema, Table},
 };
 use sea_orm_migration::sea_orm::{
     AccessMode, DatabaseConnection, DbBackend, IsolationLevel, TransactionOptions, TransactionTrait,
@@ -26,7 +25,7 @@ use sea_orm_migration::sea_orm::{
 
 pub(crate) use self::{
     expected::{expected, parse_revision},
-    history::Ledgers,
+    history::{Ledgers, alembic_versions},
     report::{report, sections},
 };
 use crate::exit::Error;
@@ -39,7 +38,7 @@ pub(crate) struct Request {
     pub(crate) revision: Option<&'static Revision>,
     /// Whether rows are looked at too.
     pub(crate) data: bool,
-    /// Tables of the application's own.
+    /// Tables of the application's own, beside those that the database names.
     pub(crate) ignored: Vec<String>,
     /// Whether a repair will be planned.
     pub(crate) repair: bool,
@@ -58,6 +57,8 @@ pub(crate) struct Examination {
     pub(crate) live: Schema,
     /// The ledgers and the ignored tables.
     own: Vec<Table>,
+    /// Names that were to be ignored and are those of no table.
+    pub(crate) not_ignored: Vec<String>,
     /// What stands in the way of changes; empty if no repair is planned.
     dependents: Vec<Dependent>,
     /// How they differ. With the newest revision each difference has the side
@@ -89,7 +90,10 @@ pub(crate) async fn examine(
         .map_err(Error::failed)?;
     let scope = request.schema.clone().map_or(Scope::Current, Scope::Named);
     let mut live = inspect_in_txn(&txn, &scope).await.map_err(Error::failed)?;
-    let own = without(&mut live, &request.ignored);
+    let mut ignored = request.ignored.clone();
+    let recorded = properties::read(&txn).await.map_err(Error::failed)?;
+    ignored.extend(recorded.ignored_tables);
+    let own = set_aside(&mut live, &ignored);
     let dependents = if request.repair && backend == DbBackend::Postgres {
         dependents(&txn, live.name.as_deref())
             .await
@@ -111,7 +115,10 @@ pub(crate) async fn examine(
         None => attribute(&expected, &entities::schema(backend)?, &live),
         Some(_) => compare(&expected, &live),
     };
+    let is_there = |name: &String| own.iter().any(|table| table.name.name == *name);
+    let not_ignored = request.ignored.iter().filter(|name| !is_there(name));
     Ok(Examination {
+        not_ignored: not_ignored.cloned().collect(),
         revision,
         expected,
         live,
@@ -132,24 +139,6 @@ fn reading(backend: DbBackend) -> TransactionOptions {
         },
         _ => TransactionOptions::default(),
     }
-}
-
-/// Takes out and returns what is not outreach's: ledgers belong to their tools,
-/// and ignored tables to the application.
-fn without(schema: &mut Schema, ignored: &[String]) -> Vec<Table> {
-    let own: BTreeSet<&str> = LEDGERS
-        .into_iter()
-        .chain(ignored.iter().map(String::as_str))
-        .collect();
-    let gone = |name: &ObjectName| own.contains(name.name.as_str());
-    schema.sequences.retain(|sequence| {
-        let owner = sequence.owned_by.as_ref();
-        !owner.is_some_and(|owner| gone(&owner.table))
-    });
-    schema
-        .tables
-        .extract_if(.., |table| gone(&table.name))
-        .collect()
 }
 
 impl Examination {
