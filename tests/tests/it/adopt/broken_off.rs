@@ -1,5 +1,7 @@
 //! An adoption that does not get to its end leaves the database as it was.
 
+use std::time::Duration;
+
 use outreach_operations::adopt::{self, AdoptError, Adoption, Plan, Progress};
 use outreach_service::connect::{DatabaseOptions, open};
 use outreach_tests::{Fault, Outreach, Proxy, TestDb, matrix_tests};
@@ -30,19 +32,15 @@ async fn settle(db: &TestDb) -> anyhow::Result<()> {
     if db.backend() != sea_orm::DbBackend::Postgres {
         return Ok(());
     }
-    let pool = db.connect_plain().await?;
-    let gone = "select count(*) = 0 from pg_stat_activity where datname = current_database() \
+    let others = "select count(*) from pg_stat_activity where datname = current_database() \
          and pid <> pg_backend_pid()";
-    let wait = async {
-        while db.value(gone).await?.as_deref() != Some("t") {
-            // `db.value` has a connection of its own.
-            pool.execute_unprepared("select pg_sleep(0.01)").await?;
-            break;
+    let gone = async {
+        while db.count(others).await? > 0 {
+            tokio::task::yield_now().await;
         }
         anyhow::Ok(())
     };
-    wait.await?;
-    Ok(pool.close().await?)
+    tokio::time::timeout(Duration::from_mins(1), gone).await?
 }
 
 async fn an_adoption_that_is_killed_leaves_the_original_and_can_be_run_again(
