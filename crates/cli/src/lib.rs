@@ -64,6 +64,7 @@ async fn dispatch(arguments: Arguments) -> Result<(), Error> {
         Command::Jobs(command) => commands::jobs::run(connection, command).await,
         Command::Prospects(command) => commands::prospects::run(connection, command).await,
         Command::Audit(arguments) => commands::audit::run(connection, &arguments).await,
+        Command::Adopt(arguments) => commands::adopt::run(connection, &arguments).await,
         Command::Verify(arguments) => commands::verify::run(connection, &arguments).await,
         Command::Backup(arguments) => commands::backup::run(connection, arguments).await,
         Command::Restore(arguments) => commands::restore::run(connection, &arguments).await,

@@ -5,6 +5,7 @@
 //! One law: nothing is destroyed without a backup that has been read back, a list
 //! of what goes, and an explicit yes.
 
+pub mod adopt;
 pub mod backup;
 pub mod contents;
 pub mod expected;

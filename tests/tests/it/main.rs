@@ -4,6 +4,8 @@
 //! for what they are.
 
 #[cfg(test)]
+mod adopt;
+#[cfg(test)]
 mod architecture;
 #[cfg(test)]
 mod backup;

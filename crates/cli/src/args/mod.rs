@@ -21,6 +21,7 @@ pub(crate) use self::{
     page::PageArguments,
     prospects::{Export, ExportFormat, Prospects},
 };
+use crate::commands::{adopt::Adopt, backup::BackupArguments, restore::RestoreArguments};
 
 use crate::commands::migrate::args::{Migrate, Show};
 
@@ -127,6 +128,8 @@ pub(crate) enum Command {
     Prospects(Prospects),
     /// Hold the schema of the database against the migrations and the entities
     Audit(Audit),
+    /// Recognise an existing database, and make it one that the chain manages
+    Adopt(Adopt),
     /// Go through the checklist: the schema, its revision, and that the
     /// application runs on it
     Verify(Verify),

@@ -9,16 +9,15 @@ mod history;
 mod items;
 mod report;
 
-use std::collections::BTreeSet;
-
-use outreach_migration::{LEDGERS, Revision};
+use outreach_migration::{Revision, properties};
+use outreach_operations::adopt::set_aside;
 use outreach_service::data_checks::{DataFinding, check_data};
 use schema_audit::{
     attribution::attribute,
     compare::{Finding, Side, compare},
     inspect::{Scope, inspect_in_txn},
     repair::{Dependent, Destructive, Options, Plan, dependents, repair},
-    schema::{ObjectName, Schema, Table},
+    schema::{Schema, Table},
 };
 use sea_orm_migration::sea_orm::{
     AccessMode, DatabaseConnection, DbBackend, IsolationLevel, TransactionOptions, TransactionTrait,
@@ -39,7 +38,7 @@ pub(crate) struct Request {
     pub(crate) revision: Option<&'static Revision>,
     /// Whether rows are looked at too.
     pub(crate) data: bool,
-    /// Tables of the application's own.
+    /// Tables of the application's own, beside those that the database names.
     pub(crate) ignored: Vec<String>,
     /// Whether a repair will be planned.
     pub(crate) repair: bool,
@@ -91,7 +90,10 @@ pub(crate) async fn examine(
         .map_err(Error::failed)?;
     let scope = request.schema.clone().map_or(Scope::Current, Scope::Named);
     let mut live = inspect_in_txn(&txn, &scope).await.map_err(Error::failed)?;
-    let own = without(&mut live, &request.ignored);
+    let mut ignored = request.ignored.clone();
+    let recorded = properties::read(&txn).await.map_err(Error::failed)?;
+    ignored.extend(recorded.ignored_tables);
+    let own = set_aside(&mut live, &ignored);
     let dependents = if request.repair && backend == DbBackend::Postgres {
         dependents(&txn, live.name.as_deref())
             .await
@@ -137,24 +139,6 @@ fn reading(backend: DbBackend) -> TransactionOptions {
         },
         _ => TransactionOptions::default(),
     }
-}
-
-/// Takes out and returns what is not outreach's: ledgers belong to their tools,
-/// and ignored tables to the application.
-fn without(schema: &mut Schema, ignored: &[String]) -> Vec<Table> {
-    let own: BTreeSet<&str> = LEDGERS
-        .into_iter()
-        .chain(ignored.iter().map(String::as_str))
-        .collect();
-    let gone = |name: &ObjectName| own.contains(name.name.as_str());
-    schema.sequences.retain(|sequence| {
-        let owner = sequence.owned_by.as_ref();
-        !owner.is_some_and(|owner| gone(&owner.table))
-    });
-    schema
-        .tables
-        .extract_if(.., |table| gone(&table.name))
-        .collect()
 }
 
 impl Examination {

@@ -1,5 +1,6 @@
 //! What the subcommands do.
 
+pub(crate) mod adopt;
 pub(crate) mod audit;
 pub(crate) mod backup;
 pub(crate) mod discover;

@@ -329,7 +329,7 @@ async fn what_keeps_it_from_looking_is_status_2() -> anyhow::Result<()> {
 }
 
 /// What makes the schema of the mirrored head that of the models' `create_all`.
-const CREATE_ALL: &str = "
+pub(crate) const CREATE_ALL: &str = "
     drop table seaql_migrations;
     alter table jobs alter status drop not null, alter status drop default;
     alter table discovery_queries

@@ -1,6 +1,6 @@
 //! The `outreach` command, run as its users run it.
 
-mod audit;
+pub(crate) mod audit;
 mod databases;
 mod discover;
 mod jobs;

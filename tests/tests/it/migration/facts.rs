@@ -46,7 +46,7 @@ const POSTGRES_OTHERS: &str = "select kind, name from ( \
 const SQLITE_OBJECTS: &str = "select tbl_name, sql from sqlite_master where sql is not null order by tbl_name, type desc, name";
 
 /// Everything that the schema of a database holds.
-pub(super) async fn facts(db: &TestDb) -> anyhow::Result<String> {
+pub(crate) async fn facts(db: &TestDb) -> anyhow::Result<String> {
     if db.backend() == DbBackend::Sqlite {
         return Ok(sqlite_facts(db.sql(SQLITE_OBJECTS).await?));
     }

@@ -7,7 +7,7 @@ mod commands;
 mod connection_errors;
 mod crash;
 mod duplicates_data;
-mod facts;
+pub(crate) mod facts;
 mod lock;
 mod merging;
 mod plan;

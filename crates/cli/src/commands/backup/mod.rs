@@ -2,7 +2,7 @@
 //! of them.
 
 mod folder;
-mod progress;
+pub(super) mod progress;
 
 use std::{
     future::Future,
