@@ -8,3 +8,4 @@
 pub mod backup;
 pub mod contents;
 pub mod expected;
+mod sql;

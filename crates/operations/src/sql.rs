@@ -1,0 +1,39 @@
+//! Small pieces of SQL.
+
+use sea_orm::{ConnectionTrait, DbErr, QueryResult, Statement, Value};
+
+/// The name as it has to be written in a statement of either database.
+pub(crate) fn identifier(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}
+
+/// The rows of a query.
+pub(crate) async fn rows(
+    db: &impl ConnectionTrait,
+    sql: &str,
+    values: impl IntoIterator<Item = Value>,
+) -> Result<Vec<QueryResult>, DbErr> {
+    let statement = Statement::from_sql_and_values(db.get_database_backend(), sql, values);
+    db.query_all_raw(statement).await
+}
+
+/// The only row of a query.
+pub(crate) async fn row(
+    db: &impl ConnectionTrait,
+    sql: &str,
+    values: impl IntoIterator<Item = Value>,
+) -> Result<QueryResult, DbErr> {
+    let statement = Statement::from_sql_and_values(db.get_database_backend(), sql, values);
+    let row = db.query_one_raw(statement).await?;
+    row.ok_or_else(|| DbErr::RecordNotFound("a query that always has a row".to_owned()))
+}
+
+/// The first column of a query's rows.
+pub(crate) async fn texts(
+    db: &impl ConnectionTrait,
+    sql: &str,
+    values: impl IntoIterator<Item = Value>,
+) -> Result<Vec<String>, DbErr> {
+    let rows = rows(db, sql, values).await?;
+    rows.iter().map(|row| row.try_get_by_index(0)).collect()
+}
