@@ -15,7 +15,10 @@ use outreach_service::{
 };
 use rust_decimal::Decimal;
 
-use crate::audit::parse_revision;
+use crate::{
+    audit::parse_revision,
+    commands::{backup::BackupArguments, restore::RestoreArguments},
+};
 
 /// The database when none is named.
 const DEFAULT_DATABASE: &str = "sqlite://outreach.db";
@@ -143,6 +146,10 @@ pub(crate) enum Command {
     /// Go through the checklist: the schema, its revision, and that the
     /// application runs on it
     Verify(Verify),
+    /// Back up the database; read backups back, list and remove them
+    Backup(BackupArguments),
+    /// Bring a backup back into an empty database
+    Restore(RestoreArguments),
 }
 
 #[derive(Debug, Args)]

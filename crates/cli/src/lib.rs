@@ -63,6 +63,8 @@ async fn dispatch(arguments: Arguments) -> Result<(), Error> {
         Command::Prospects(command) => commands::prospects::run(connection, command).await,
         Command::Audit(arguments) => commands::audit::run(connection, &arguments).await,
         Command::Verify(arguments) => commands::verify::run(connection, &arguments).await,
+        Command::Backup(arguments) => commands::backup::run(connection, arguments).await,
+        Command::Restore(arguments) => commands::restore::run(connection, &arguments).await,
     }
     .map_err(|error| error.in_database(database.url()))
 }

@@ -9,3 +9,4 @@ pub mod backup;
 pub mod contents;
 pub mod expected;
 mod sql;
+mod sqlite;

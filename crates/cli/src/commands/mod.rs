@@ -1,10 +1,12 @@
 //! What the subcommands do.
 
 pub(crate) mod audit;
+pub(crate) mod backup;
 pub(crate) mod discover;
 pub(crate) mod jobs;
 pub(crate) mod migrate;
 pub(crate) mod prospects;
+pub(crate) mod restore;
 pub(crate) mod verify;
 
 use outreach_service::{

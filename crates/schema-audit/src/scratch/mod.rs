@@ -6,7 +6,7 @@
 //! that could not be removed is named.
 
 mod error;
-mod pg_dump;
+pub mod pg_dump;
 mod postgres;
 mod sqlite;
 
@@ -55,6 +55,22 @@ impl Scratch {
             return Ok(Self { db, url, place });
         }
         let (database, url, db) = postgres::copy_of(url, options.server.as_ref()).await?;
+        let place = Place::Postgres(database);
+        Ok(Self { db, url, place })
+    }
+
+    /// Makes an empty scratch database with the encoding, the collation and the
+    /// search path of the database at this URL. PostgreSQL only.
+    ///
+    /// # Errors
+    ///
+    /// As [`copy_of`](Self::copy_of); [`ScratchError::Unsupported`] for SQLite,
+    /// where a temporary file does.
+    pub async fn empty(url: &SecretString, options: &ScratchOptions) -> Result<Self, ScratchError> {
+        if is_sqlite(url.expose_secret()) {
+            return Err(ScratchError::Unsupported);
+        }
+        let (database, url, db) = postgres::empty(url, options.server.as_ref()).await?;
         let place = Place::Postgres(database);
         Ok(Self { db, url, place })
     }

@@ -1,4 +1,7 @@
 //! Finds and runs `pg_dump`.
+//!
+//! Public for programs that dump more than a schema: which `pg_dump` to take, and
+//! how to hand it the connection.
 
 use std::{
     env,
@@ -25,8 +28,14 @@ const KNOWN: [(&str, &str); 6] = [
     ("/Applications/Postgres.app/Contents/Versions", "bin"),
 ];
 
-/// The first `pg_dump` that is not older than the server.
-pub(super) async fn find(server: u32) -> Result<PathBuf, ScratchError> {
+/// The first `pg_dump` that is not older than the server, whose major version is
+/// given: the one that the environment variable PG_DUMP names, else one on PATH
+/// or in the folders that packages put PostgreSQL in.
+///
+/// # Errors
+///
+/// [`ScratchError::NoPgDump`] says what was found instead.
+pub async fn find(server: u32) -> Result<PathBuf, ScratchError> {
     let named = env::var_os("PG_DUMP").filter(|path| !path.is_empty());
     let candidates = match &named {
         Some(path) => vec![PathBuf::from(path)],
@@ -120,8 +129,16 @@ pub(super) async fn run(program: &Path, url: &SecretString) -> Result<String, Sc
     })
 }
 
-/// By environment: everyone on the machine can read a command line.
-fn connect_by_environment(command: &mut Command, url: &SecretString) -> Result<(), ScratchError> {
+/// Tells a program of PostgreSQL how to connect to the database at this URL, by
+/// environment: everyone on the machine can read a command line.
+///
+/// # Errors
+///
+/// [`ScratchError::Url`] when the URL can't be read.
+pub fn connect_by_environment(
+    command: &mut Command,
+    url: &SecretString,
+) -> Result<(), ScratchError> {
     let parsed = Url::parse(url.expose_secret()).map_err(|_| ScratchError::Url)?;
     let options: PgConnectOptions = url.expose_secret().parse().map_err(|_| ScratchError::Url)?;
     let host = options.get_socket().map_or_else(
@@ -187,7 +204,8 @@ const fn ssl_mode(mode: PgSslMode) -> &'static str {
 /// The dump as the simple query protocol takes it: without `psql`'s commands,
 /// and without a setting that a newer `pg_dump` makes and an older server does
 /// not know.
-pub(super) fn for_the_server(dump: &str) -> String {
+#[must_use]
+pub fn for_the_server(dump: &str) -> String {
     let kept = dump.lines().filter(|line| {
         !(line.starts_with("\\restrict ")
             || line.starts_with("\\unrestrict ")

@@ -80,16 +80,47 @@ pub(super) async fn copy_of(
     };
     match created.await {
         Ok((url, db)) => Ok((database, url, db)),
-        Err(source) => {
-            let name = database.name.clone();
-            match database.remove().await {
-                Ok(()) => Err(source),
-                Err(_) => Err(ScratchError::LeftBehind {
-                    name,
-                    source: Box::new(source),
-                }),
-            }
-        }
+        Err(source) => Err(give_up(database, source).await),
+    }
+}
+
+/// Makes a new database that has no schema of its own yet, like the one at this
+/// URL in what can't be changed later.
+pub(super) async fn empty(
+    like: &SecretString,
+    server: Option<&SecretString>,
+) -> Result<(ScratchDatabase, SecretString, DatabaseConnection), ScratchError> {
+    // Of the server that it is made on: another one may not have the locales.
+    let db = connect(server.unwrap_or(like)).await?;
+    let facts = facts(&db).await;
+    let closed = db.close().await;
+    let facts = facts.map_err(|source| ScratchError::Settings { source })?;
+    closed.map_err(|source| ScratchError::Close { source })?;
+    let database = ScratchDatabase {
+        name: unique_name(),
+        server: server.unwrap_or(like).clone(),
+    };
+    let created = async {
+        let url = url_of(&database)?;
+        create(&database, Some(&facts), &facts.search_path).await?;
+        let db = connect(&url).await?;
+        Ok((url, db))
+    };
+    match created.await {
+        Ok((url, db)) => Ok((database, url, db)),
+        Err(source) => Err(give_up(database, source).await),
+    }
+}
+
+/// Removes what was made until a failure.
+async fn give_up(database: ScratchDatabase, source: ScratchError) -> ScratchError {
+    let name = database.name.clone();
+    match database.remove().await {
+        Ok(()) => source,
+        Err(_) => ScratchError::LeftBehind {
+            name,
+            source: Box::new(source),
+        },
     }
 }
 

@@ -1,0 +1,142 @@
+//! How a database differs from a manifest.
+
+use std::{collections::BTreeSet, fmt};
+
+use schema_audit::{compare::compare, schema::Schema};
+use serde::Serialize;
+
+use super::Manifest;
+use crate::contents::{Contents, TableContents};
+
+/// One thing that is not as the manifest says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Difference {
+    /// The file's length in bytes.
+    Length {
+        /// By the manifest.
+        expected: u64,
+        /// Of the file.
+        found: u64,
+    },
+    /// The file's SHA-256.
+    Checksum {
+        /// By the manifest.
+        expected: String,
+        /// Of the file.
+        found: String,
+    },
+    /// The schema, by one finding of a comparison.
+    Schema {
+        /// The finding's code and what it is about.
+        finding: String,
+    },
+    /// The manifest's own record of the schema does not have its fingerprint.
+    Fingerprint,
+    /// A table of the manifest is not there.
+    MissingTable {
+        /// Its name.
+        table: String,
+    },
+    /// A table is there that the manifest does not have.
+    ExtraTable {
+        /// Its name.
+        table: String,
+    },
+    /// The number of a table's rows.
+    Rows {
+        /// Its name.
+        table: String,
+        /// By the manifest.
+        expected: u64,
+        /// What is there.
+        found: u64,
+    },
+    /// As many rows, but others, or other columns.
+    Content {
+        /// The table's name.
+        table: String,
+    },
+}
+
+impl fmt::Display for Difference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Length { expected, found } => {
+                write!(f, "the file has {found} bytes instead of {expected}")
+            }
+            Self::Checksum { .. } => write!(f, "the file's checksum is not the manifest's"),
+            Self::Schema { finding } => write!(f, "the schema differs: {finding}"),
+            Self::Fingerprint => {
+                write!(f, "the manifest's schema does not have its own fingerprint")
+            }
+            Self::MissingTable { table } => write!(f, "the table `{table}` is missing"),
+            Self::ExtraTable { table } => write!(f, "the table `{table}` is not in the manifest"),
+            Self::Rows {
+                table,
+                expected,
+                found,
+            } => write!(
+                f,
+                "the table `{table}` has {found} rows instead of {expected}"
+            ),
+            Self::Content { table } => {
+                write!(f, "the rows of the table `{table}` have another content")
+            }
+        }
+    }
+}
+
+/// What a database with this schema and these contents does not have in common
+/// with the manifest.
+pub(super) fn differences(
+    manifest: &Manifest,
+    schema: &Schema,
+    contents: &Contents,
+) -> Vec<Difference> {
+    let mut differences = Vec::new();
+    if super::manifest::fingerprint(&manifest.structure) != manifest.schema_fingerprint {
+        differences.push(Difference::Fingerprint);
+    }
+    let findings = compare(&manifest.structure, schema);
+    differences.extend(findings.iter().map(|finding| Difference::Schema {
+        finding: format!("{} {}", finding.code, finding.object),
+    }));
+    if findings.is_empty() && super::manifest::fingerprint(schema) != manifest.schema_fingerprint {
+        // Something that the comparison knows to mean the same, or does not look at.
+        differences.push(Difference::Schema {
+            finding: "its fingerprint is another one".to_owned(),
+        });
+    }
+    differences.extend(of_contents(&manifest.contents, contents));
+    differences
+}
+
+fn of_contents(expected: &Contents, found: &Contents) -> Vec<Difference> {
+    let names = expected.tables.iter().chain(&found.tables);
+    let names: BTreeSet<&str> = names.map(|table| table.table.as_str()).collect();
+    names
+        .into_iter()
+        .filter_map(|name| of_table(name, expected.table(name), found.table(name)))
+        .collect()
+}
+
+fn of_table(
+    name: &str,
+    expected: Option<&TableContents>,
+    found: Option<&TableContents>,
+) -> Option<Difference> {
+    let table = name.to_owned();
+    match (expected, found) {
+        (Some(_), None) => Some(Difference::MissingTable { table }),
+        (None, _) => Some(Difference::ExtraTable { table }),
+        (Some(expected), Some(found)) if expected.rows != found.rows => Some(Difference::Rows {
+            table,
+            expected: expected.rows,
+            found: found.rows,
+        }),
+        (Some(expected), Some(found)) if expected != found => Some(Difference::Content { table }),
+        _ => None,
+    }
+}
