@@ -40,9 +40,20 @@ pub enum BackupError {
     /// The rows could not be counted.
     #[error(transparent)]
     Contents(#[from] ContentsError),
-    /// No scratch database, or no usable `pg_dump`.
+    /// No `pg_dump` that is new enough for the server.
+    #[error(
+        "backing up and restoring need `pg_dump` of PostgreSQL {server} or later, and {found}; \
+         install it, or name it in the environment variable PG_DUMP"
+    )]
+    NoPgDump {
+        /// The server's major version.
+        server: u32,
+        /// What was found instead.
+        found: String,
+    },
+    /// No scratch database.
     #[error(transparent)]
-    Scratch(#[from] ScratchError),
+    Scratch(ScratchError),
     /// `pg_dump` or `pg_restore` failed.
     #[error("`{program}` failed: {message}")]
     Program {
@@ -170,6 +181,15 @@ impl BackupError {
     pub(super) fn restore(source: impl Into<DbErr>) -> Self {
         Self::Restore {
             source: source.into(),
+        }
+    }
+}
+
+impl From<ScratchError> for BackupError {
+    fn from(error: ScratchError) -> Self {
+        match error {
+            ScratchError::NoPgDump { server, found } => Self::NoPgDump { server, found },
+            error => Self::Scratch(error),
         }
     }
 }

@@ -149,7 +149,8 @@ async fn settings_of_a_session_do_not_change_a_hash_and_are_set_back() -> anyhow
         "bytea_output = 'escape'",
         "extra_float_digits = -10",
     ] {
-        db.sql(&format!("ALTER DATABASE {name} SET {setting}")).await?;
+        db.sql(&format!("ALTER DATABASE {name} SET {setting}"))
+            .await?;
     }
     assert_eq!(of_one(&db, "t").await?, plain);
 
@@ -184,7 +185,10 @@ async fn rows_that_a_policy_hides_are_an_error() -> anyhow::Result<()> {
     txn.rollback().await?;
     pool.close().await?;
     db.sql(&format!("DROP TABLE t; DROP ROLE {role}")).await?;
-    assert!(matches!(found, Err(ContentsError::Rows { .. })), "{found:?}");
+    assert!(
+        matches!(found, Err(ContentsError::Rows { .. })),
+        "{found:?}"
+    );
     Ok(())
 }
 
@@ -213,7 +217,15 @@ async fn every_kind_of_sqlite_table_is_counted() -> anyhow::Result<()> {
     // A number, its text and its bytes are three values; NUL is one of a text.
     db.sql("CREATE TABLE t (a)").await?;
     let mut hashes = BTreeSet::new();
-    for value in ["1", "'1'", "x'31'", "1.0", "'1.0'", "'1' || char(0)", "'1' || char(0, 50)"] {
+    for value in [
+        "1",
+        "'1'",
+        "x'31'",
+        "1.0",
+        "'1.0'",
+        "'1' || char(0)",
+        "'1' || char(0, 50)",
+    ] {
         db.sql(&format!("DELETE FROM t; INSERT INTO t VALUES ({value})"))
             .await?;
         assert!(hashes.insert(of_one(&db, "t").await?.hash), "{value}");

@@ -112,7 +112,11 @@ async fn fill(db: &TestDb) -> anyhow::Result<()> {
     let long = serde_json::json!({ "long": "ü\"\\\n".repeat(700_000) });
     let sql = "INSERT INTO settings (id, key, value) VALUES ($1, $2, $3)";
     run(sql, vec![uuid(900).into(), "long".into(), long.into()]).await?;
-    run(sql, vec![uuid(901).into(), "none".into(), Value::Json(None)]).await?;
+    run(
+        sql,
+        vec![uuid(901).into(), "none".into(), Value::Json(None)],
+    )
+    .await?;
     pool.close().await?;
     Ok(())
 }

@@ -22,7 +22,12 @@ matrix_tests! {
 /// The rows of all tables of outreach, as text.
 async fn all_rows(db: &TestDb) -> anyhow::Result<Vec<Vec<outreach_tests::Row>>> {
     let mut all = Vec::new();
-    for table in ["settings", "prospects", "seaql_migrations", "revision_checksums"] {
+    for table in [
+        "settings",
+        "prospects",
+        "seaql_migrations",
+        "revision_checksums",
+    ] {
         all.push(db.sql(&format!("SELECT * FROM {table} ORDER BY 1")).await?);
     }
     Ok(all)
@@ -39,12 +44,19 @@ async fn awkward_content_comes_back_as_it_was(db: TestDb) -> anyhow::Result<()> 
     for path in [&made.path, &Manifest::path_of(&made.path)] {
         assert_eq!(fs::metadata(path)?.permissions().mode() & 0o777, 0o600);
     }
-    assert_eq!(fs::metadata(&directory)?.permissions().mode() & 0o777, 0o700);
+    assert_eq!(
+        fs::metadata(&directory)?.permissions().mode() & 0o777,
+        0o700
+    );
     assert_eq!(names(&directory).len(), 2, "{:?}", names(&directory));
 
     let verified = backup::verify(&made.path, &options(&db), None, &|_| {}).await?;
     assert_eq!(verified.differences, []);
-    assert_eq!(names(&directory).len(), 2, "reading back writes nothing there");
+    assert_eq!(
+        names(&directory).len(),
+        2,
+        "reading back writes nothing there"
+    );
 
     let other = empty_like(&db).await?;
     restore(&made.path, &options(&other)).await?;
@@ -102,7 +114,9 @@ async fn a_database_that_is_not_empty_is_left_as_it_is(db: TestDb) -> anyhow::Re
     assert!(matches!(error, BackupError::NotEmpty { .. }), "{error}");
     assert!(error.to_string().contains("table theirs"), "{error}");
     assert!(other.sql("SELECT * FROM prospects").await.is_err());
-    other.sql("DROP TABLE theirs; CREATE VIEW v AS SELECT 1 AS a").await?;
+    other
+        .sql("DROP TABLE theirs; CREATE VIEW v AS SELECT 1 AS a")
+        .await?;
     let error = restore(&made.path, &options(&other)).await.unwrap_err();
     assert!(error.to_string().contains("view v"), "{error}");
     other.sql("DROP VIEW v").await?;
@@ -154,8 +168,9 @@ async fn a_changed_backup_is_noticed(db: TestDb) -> anyhow::Result<()> {
         anyhow::Ok(verified.differences)
     };
     let manifest_path = Manifest::path_of(&made.path);
-    let write = |manifest: &Manifest| fs::write(&manifest_path, serde_json::to_vec(manifest)?)
-        .map_err(anyhow::Error::from);
+    let write = |manifest: &Manifest| {
+        fs::write(&manifest_path, serde_json::to_vec(manifest)?).map_err(anyhow::Error::from)
+    };
 
     let mut manifest = made.manifest.clone();
     let table = &mut manifest.contents.tables[0];
@@ -170,7 +185,10 @@ async fn a_changed_backup_is_noticed(db: TestDb) -> anyhow::Result<()> {
     manifest.schema_fingerprint = "0".repeat(64);
     write(&manifest)?;
     let found = verify().await?;
-    assert!(found.contains(&Difference::ExtraTable { table: name }), "{found:?}");
+    assert!(
+        found.contains(&Difference::ExtraTable { table: name }),
+        "{found:?}"
+    );
     assert!(found.contains(&Difference::Fingerprint), "{found:?}");
 
     let mut manifest = made.manifest.clone();

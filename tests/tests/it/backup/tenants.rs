@@ -9,7 +9,12 @@ use super::{create, folder, options, restore};
 async fn only_the_tenants_schema_is_in_its_backup_however_it_is_called() -> anyhow::Result<()> {
     let db = TestDb::empty_postgres().await?;
     let folder = folder()?;
-    for name in ["Te\"n.a*nt $1", "Te\"n.aXnt $1", "Te\"n.a*nt", "a|b?c[d]\\e (f)"] {
+    for name in [
+        "Te\"n.a*nt $1",
+        "Te\"n.aXnt $1",
+        "Te\"n.a*nt",
+        "a|b?c[d]\\e (f)",
+    ] {
         let quoted = name.replace('"', "\"\"");
         db.sql(&format!(
             "CREATE SCHEMA \"{quoted}\"; \
@@ -77,7 +82,10 @@ async fn whatever_else_is_in_the_schema_comes_back_too() -> anyhow::Result<()> {
     let found = other.value(&facts).await?;
     assert_eq!(found, db.value(&facts).await?);
     let found = found.unwrap();
-    assert!(found.contains("true") && found.starts_with("422"), "{found}");
+    assert!(
+        found.contains("true") && found.starts_with("422"),
+        "{found}"
+    );
 
     // A server without the role: refused with the remedy, and nothing is left.
     let third = TestDb::empty_postgres().await?;
