@@ -43,6 +43,7 @@ mod m20260101_000002_create_job_runs;
 mod m20260101_000003_create_revision_checksums;
 mod m20260101_000004_create_database_properties;
 
+pub use lock::lock_in_txn;
 pub use migrator::Migrator;
 pub use revision::{REVISIONS, Revision};
 pub use sea_orm_migration::{MigrationStatus, MigrationTrait, MigratorTrait};

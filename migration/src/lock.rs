@@ -35,6 +35,20 @@ pub(crate) async fn begin_locked(
     Ok(txn)
 }
 
+/// Takes the lock of a run for the rest of the caller's transaction, waiting for
+/// a run that has it: nobody runs the chain then until the transaction ends. On
+/// SQLite nothing is to be done: begun as the writer, a transaction has the file.
+///
+/// # Errors
+///
+/// [`DbErr::Migration`] when no schema of the search path exists.
+pub async fn lock_in_txn(txn: &DatabaseTransaction) -> Result<(), DbErr> {
+    match txn.get_database_backend() {
+        DbBackend::Postgres => lock_schema(txn, MissingSchema::Refuse).await,
+        _ => Ok(()),
+    }
+}
+
 /// One lock for each schema, so that tenants side by side in one database do
 /// not wait for each other.
 async fn lock_schema(txn: &DatabaseTransaction, missing: MissingSchema) -> Result<(), DbErr> {

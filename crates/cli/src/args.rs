@@ -17,7 +17,10 @@ use rust_decimal::Decimal;
 
 use crate::{
     audit::parse_revision,
-    commands::{backup::BackupArguments, restore::RestoreArguments},
+    commands::{
+        backup::BackupArguments, protect::ProtectArguments, reset::ResetArguments,
+        restore::RestoreArguments,
+    },
 };
 
 /// The database when none is named.
@@ -150,6 +153,10 @@ pub(crate) enum Command {
     Backup(BackupArguments),
     /// Bring a backup back into an empty database
     Restore(RestoreArguments),
+    /// Protect the database against commands that destroy
+    Protect(ProtectArguments),
+    /// Drop outreach's tables and make them anew, after a backup
+    Reset(ResetArguments),
 }
 
 #[derive(Debug, Args)]

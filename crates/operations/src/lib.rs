@@ -8,5 +8,7 @@
 pub mod backup;
 pub mod contents;
 pub mod expected;
+pub mod guard;
+pub mod reset;
 mod sql;
 mod sqlite;
