@@ -26,7 +26,7 @@ const SESSIONS: &str = "SELECT a.pid, coalesce(a.usename::text, '') AS usename, 
 const REFERENCES: &str = "WITH ours AS ( \
      SELECT c.oid FROM pg_catalog.pg_class c \
      JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
-     WHERE n.nspname = current_schema() AND c.relname IN (SELECT json_array_elements_text($1))) \
+     WHERE n.nspname = current_schema() AND c.relname IN (SELECT jsonb_array_elements_text($1))) \
      SELECT 'foreign key ' || k.conrelid::regclass || '.' || k.conname \
      FROM pg_catalog.pg_constraint k WHERE k.contype = 'f' AND k.confrelid IN (TABLE ours) \
      AND k.conrelid NOT IN (TABLE ours) \
