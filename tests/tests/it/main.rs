@@ -22,6 +22,8 @@ mod migration;
 #[cfg(test)]
 mod prospects;
 #[cfg(test)]
+mod reset;
+#[cfg(test)]
 mod schema_audit;
 #[cfg(test)]
 mod support;
