@@ -56,11 +56,14 @@ pub(crate) async fn run(
         return replace(connection, arguments).await;
     }
     let database = connection.options()?;
-    let mut options = RestoreOptions::default();
-    options.privileges = !arguments.no_privileges;
+    let options = RestoreOptions {
+        privileges: !arguments.no_privileges,
+    };
     let shown = Shown::begin();
     let progress = |step| shown.show(step);
     let work = backup::restore(&arguments.file, &database, &options, &progress);
+    // Boxed, so that the program's future does not fill a thread's stack.
+    let work = Box::pin(work);
     let work = async { Ok(work.await) };
     let restored = until_interrupted(work).await;
     shown.end();

@@ -103,7 +103,10 @@ pub(super) fn differences(
     differences.extend(findings.iter().map(|finding| Difference::Schema {
         finding: format!("{} {}", finding.code, finding.object),
     }));
-    if findings.is_empty() && super::manifest::fingerprint(schema) != manifest.schema_fingerprint {
+    let others = other_objects(&manifest.structure, schema);
+    let is_explained = !findings.is_empty() || !others.is_empty();
+    differences.extend(others);
+    if !is_explained && super::manifest::fingerprint(schema) != manifest.schema_fingerprint {
         // Something that the comparison knows to mean the same, or does not look at.
         differences.push(Difference::Schema {
             finding: "its fingerprint is another one".to_owned(),
@@ -111,6 +114,23 @@ pub(super) fn differences(
     }
     differences.extend(of_contents(&manifest.contents, contents));
     differences
+}
+
+/// Views, functions and whatever else a comparison of schemas does not look at.
+fn other_objects(expected: &Schema, found: &Schema) -> Vec<Difference> {
+    let named = |schema: &Schema| -> BTreeSet<String> {
+        let objects = schema.unmodelled.iter();
+        objects.map(|o| format!("{} {}", o.kind, o.name)).collect()
+    };
+    let (expected, found) = (named(expected), named(found));
+    let missing = expected.difference(&found);
+    let missing = missing.map(|name| format!("{name} is missing"));
+    let extra = found.difference(&expected);
+    let extra = extra.map(|name| format!("{name} is not in the manifest"));
+    missing
+        .chain(extra)
+        .map(|finding| Difference::Schema { finding })
+        .collect()
 }
 
 fn of_contents(expected: &Contents, found: &Contents) -> Vec<Difference> {

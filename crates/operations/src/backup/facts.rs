@@ -104,7 +104,11 @@ impl State {
         db: &impl ConnectionTrait,
         progress: Progress<'_>,
     ) -> Result<Self, BackupError> {
-        let schema = inspect_in_txn(db, &Scope::Current).await?;
+        let mut schema = inspect_in_txn(db, &Scope::Current).await?;
+        // Roles are the server's, and not in a backup.
+        schema
+            .unmodelled
+            .retain(|object| object.kind != "privileges");
         let names = contents::table_names(db).await?;
         progress(Step::Counting {
             tables: names.len(),

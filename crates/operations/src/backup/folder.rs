@@ -9,7 +9,7 @@ use std::{
 
 use super::{
     Backup, BackupError, Manifest,
-    name::{MANIFEST_SUFFIX, PARTIAL_SUFFIX, same_origin},
+    name::{JOURNAL_SUFFIX, MANIFEST_SUFFIX, PARTIAL_SUFFIX, same_origin},
 };
 
 /// What a folder of backups has in it.
@@ -161,6 +161,7 @@ fn is_partial(path: &Path) -> bool {
 /// `…-YYYYMMDDTHHMMSSZ.XXXXXX.partial`, as [`Partial`](super::partial::Partial)
 /// names its files.
 fn is_of_a_backup(name: &str) -> bool {
+    let name = name.strip_suffix(JOURNAL_SUFFIX).unwrap_or(name);
     let Some(name) = name.strip_suffix(PARTIAL_SUFFIX) else {
         return false;
     };
@@ -172,8 +173,13 @@ fn is_of_a_backup(name: &str) -> bool {
     })
 }
 
-/// Whoever writes to it holds its lock.
+/// Whoever writes to it holds its lock; a journal goes with its file.
 fn is_unused(path: &Path) -> bool {
+    let name = path.as_os_str().to_string_lossy();
+    if let Some(file) = name.strip_suffix(JOURNAL_SUFFIX) {
+        let file = Path::new(file);
+        return !file.exists() || is_unused(file);
+    }
     File::open(path).is_ok_and(|file| file.try_lock().is_ok())
 }
 
@@ -185,6 +191,9 @@ mod tests {
     fn only_names_that_a_backup_makes_are_leftovers() {
         assert!(is_of_a_backup(
             "a.b-m2025_x-20260101T000000Z.Ab12Cd.partial"
+        ));
+        assert!(is_of_a_backup(
+            "a-none-20260101T000000Z.Ab12Cd.partial-journal"
         ));
         assert!(!is_of_a_backup("notes.partial"));
         assert!(!is_of_a_backup("notes-of-today.txt.partial"));

@@ -8,6 +8,8 @@ use super::{Manifest, facts::Facts};
 pub(super) const MANIFEST_SUFFIX: &str = ".manifest.json";
 /// What a file that is being written has at its end.
 pub(super) const PARTIAL_SUFFIX: &str = ".partial";
+/// What SQLite puts after a file's name for its journal.
+pub(super) const JOURNAL_SUFFIX: &str = "-journal";
 /// The most bytes of each name in a file's name, which may have 255 in all.
 const LONGEST_PART: usize = 64;
 

@@ -8,15 +8,31 @@ use std::{
 
 use tempfile::NamedTempFile;
 
-use super::{BackupError, name::PARTIAL_SUFFIX};
+use super::{
+    BackupError,
+    name::{JOURNAL_SUFFIX, PARTIAL_SUFFIX},
+};
 
 /// A file for its owner alone, under a temporary name that ends with `.partial`.
 /// Dropped, it is removed; killed, it stays, and is known by its lock not to be
 /// in use.
 #[derive(Debug)]
 pub(super) struct Partial {
+    /// Removed before the file itself, which says whether it is in use.
+    _journal: Journal,
     file: NamedTempFile,
     directory: PathBuf,
+}
+
+/// What SQLite leaves beside a file that it could not write to its end.
+#[derive(Debug)]
+struct Journal(PathBuf);
+
+impl Drop for Journal {
+    fn drop(&mut self) {
+        // It is seldom there.
+        let _ = std::fs::remove_file(&self.0);
+    }
 }
 
 impl Partial {
@@ -34,7 +50,10 @@ impl Partial {
             .map_err(failed)?;
         // Where locks are not supported, an orphan is not told apart.
         let _ = file.as_file().try_lock();
+        let mut journal = file.path().as_os_str().to_owned();
+        journal.push(JOURNAL_SUFFIX);
         Ok(Self {
+            _journal: Journal(journal.into()),
             file,
             directory: directory.to_owned(),
         })

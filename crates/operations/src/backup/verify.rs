@@ -66,7 +66,8 @@ pub async fn verify(
     let mut differences = manifest.check_file(path)?;
     if differences.is_empty() {
         differences = match manifest.dialect {
-            Dialect::Sqlite => in_a_file(path, &manifest, progress).await?,
+            // Boxed, so that a caller's future does not fill a thread's stack.
+            Dialect::Sqlite => Box::pin(in_a_file(path, &manifest, progress)).await?,
             Dialect::Postgres => {
                 let live = database.url().with_password();
                 if database.is_sqlite() && server.is_none() {
@@ -76,7 +77,7 @@ pub async fn verify(
                     });
                 }
                 let live = server.cloned().unwrap_or(live);
-                on_a_server(path, &manifest, &live, progress).await?
+                Box::pin(on_a_server(path, &manifest, &live, progress)).await?
             }
         };
     }

@@ -57,32 +57,47 @@ async fn sums(db: &impl ConnectionTrait, selection: &Selection) -> Result<Sums, 
         return Ok(Sums::default());
     };
     let limit = (PAGE_BYTES / longest.unsigned_abs().max(1)).clamp(1, PAGE_ROWS);
+    let select = format!("CAST({values} AS BLOB) AS row {from}");
+    if let Some(row_id) = row_id(db, &selection.table).await? {
+        by_key(db, row_id, &select, limit).await
+    } else {
+        by_place(db, &select, limit).await
+    }
+}
+
+async fn by_key(
+    db: &impl ConnectionTrait,
+    row_id: &str,
+    select: &str,
+    limit: u64,
+) -> Result<Sums, DbErr> {
+    let page = |above: &str| {
+        format!(
+            "SELECT {row_id} AS key, {select} WHERE {row_id} {above} $1 \
+             ORDER BY {row_id} LIMIT {limit}"
+        )
+    };
+    let next = page(">");
     let mut sums = Sums::default();
-    match row_id(db, &selection.table).await? {
-        Some(row_id) => {
-            let sql = format!(
-                "SELECT {row_id} AS key, CAST({values} AS BLOB) AS row {from} \
-                 WHERE {row_id} > $1 ORDER BY {row_id} LIMIT {limit}"
-            );
-            // No key is less; the row of the least one itself is asked for by
-            // the first page alone.
-            let mut page = rows(db, &sql.replace("> $1", ">= $1"), [i64::MIN.into()]).await?;
-            while let Some(last) = page.last() {
-                let last: i64 = last.try_get("", "key")?;
-                sums.add(&page)?;
-                page = rows(db, &sql, [last.into()]).await?;
-            }
-        }
-        None => {
-            let sql =
-                format!("SELECT CAST({values} AS BLOB) AS row {from} LIMIT {limit} OFFSET $1");
-            let mut page = rows(db, &sql, [0_i64.into()]).await?;
-            while !page.is_empty() {
-                sums.add(&page)?;
-                let done = i64::try_from(sums.rows).unwrap_or(i64::MAX);
-                page = rows(db, &sql, [done.into()]).await?;
-            }
-        }
+    // The least key of all may be in use.
+    let mut page = rows(db, &page(">="), [i64::MIN.into()]).await?;
+    while let Some(last) = page.last() {
+        let last: i64 = last.try_get("", "key")?;
+        sums.add(&page)?;
+        page = rows(db, &next, [last.into()]).await?;
+    }
+    Ok(sums)
+}
+
+/// For tables without a key of that kind: slower, the longer they are.
+async fn by_place(db: &impl ConnectionTrait, select: &str, limit: u64) -> Result<Sums, DbErr> {
+    let sql = format!("SELECT {select} LIMIT {limit} OFFSET $1");
+    let mut sums = Sums::default();
+    let mut page = rows(db, &sql, [0_i64.into()]).await?;
+    while !page.is_empty() {
+        sums.add(&page)?;
+        let done = i64::try_from(sums.rows).unwrap_or(i64::MAX);
+        page = rows(db, &sql, [done.into()]).await?;
     }
     Ok(sums)
 }

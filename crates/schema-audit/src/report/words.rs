@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::{Item, Proof, escape};
+use super::{CheckLine, Item, Proof, Status, escape};
 use crate::compare::{Severity, Side};
 
 pub(super) const fn severity(severity: Severity) -> &'static str {
@@ -10,6 +10,14 @@ pub(super) const fn severity(severity: Severity) -> &'static str {
         Severity::Info => "info",
         Severity::Warning => "warning",
         Severity::Error => "error",
+    }
+}
+
+pub(super) const fn status(status: Status) -> &'static str {
+    match status {
+        Status::Clean => "clean",
+        Status::Findings => "findings",
+        Status::Incomplete => "incomplete",
     }
 }
 
@@ -56,6 +64,16 @@ pub(super) fn rows(item: &Item) -> Option<String> {
         (Some(count), true) => Some(count.to_string()),
         (Some(count), false) => Some(format!("{count}: {}", examples.join(", "))),
     }
+}
+
+/// What was seen of a line of the checklist that has no tick.
+pub(super) fn detail(check: &CheckLine) -> &str {
+    let word = if check.checked {
+        "did not pass"
+    } else {
+        "no reason was given"
+    };
+    check.detail.as_deref().unwrap_or(word)
 }
 
 /// Everything about an item in one line: for annotations and messages.

@@ -6,7 +6,7 @@ use outreach_operations::contents::{
     self, Contents, ContentsError, SelectedColumn, Selection, TableContents,
 };
 use outreach_tests::{TestDb, matrix_tests_empty};
-use sea_orm::{DbBackend, TransactionTrait};
+use sea_orm::{ConnectionTrait, DbBackend, Statement, TransactionTrait};
 
 matrix_tests_empty! {
     values_that_look_alike_have_different_hashes,
@@ -141,24 +141,15 @@ async fn settings_of_a_session_do_not_change_a_hash_and_are_set_back() -> anyhow
     )
     .await?;
     let plain = of_one(&db, "t").await?;
-    let name = db.value("SELECT current_database()").await?.unwrap();
-    for setting in [
-        "TimeZone = 'Asia/Tokyo'",
-        "DateStyle = 'German'",
-        "IntervalStyle = 'iso_8601'",
-        "bytea_output = 'escape'",
-        "extra_float_digits = -10",
-    ] {
-        db.sql(&format!("ALTER DATABASE {name} SET {setting}"))
-            .await?;
-    }
-    assert_eq!(of_one(&db, "t").await?, plain);
-
     let pool = db.connect_plain().await?;
     let txn = pool.begin().await?;
-    contents::of(&txn, &["t"]).await?;
-    let zone = sea_orm::Statement::from_string(DbBackend::Postgres, "SHOW TimeZone");
-    let zone = sea_orm::ConnectionTrait::query_one_raw(&txn, zone).await?;
+    let other = "SET LOCAL TimeZone = 'Asia/Tokyo'; SET LOCAL DateStyle = 'German'; \
+         SET LOCAL IntervalStyle = 'iso_8601'; SET LOCAL bytea_output = 'escape'; \
+         SET LOCAL extra_float_digits = -10";
+    txn.execute_unprepared(other).await?;
+    assert_eq!(contents::of(&txn, &["t"]).await?.tables, [plain]);
+    let zone = Statement::from_string(DbBackend::Postgres, "SHOW TimeZone");
+    let zone = txn.query_one_raw(zone).await?;
     assert_eq!(zone.unwrap().try_get_by_index::<String>(0)?, "Asia/Tokyo");
     txn.rollback().await?;
 
@@ -180,7 +171,8 @@ async fn rows_that_a_policy_hides_are_an_error() -> anyhow::Result<()> {
     .await?;
     let pool = db.connect_plain().await?;
     let txn = pool.begin().await?;
-    sea_orm::ConnectionTrait::execute_unprepared(&txn, &format!("SET LOCAL ROLE {role}")).await?;
+    txn.execute_unprepared(&format!("SET LOCAL ROLE {role}"))
+        .await?;
     let found = contents::of(&txn, &["t"]).await;
     txn.rollback().await?;
     pool.close().await?;

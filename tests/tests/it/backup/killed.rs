@@ -35,7 +35,8 @@ async fn a_killed_backup_is_known_and_removed_by_the_next_prune(db: TestDb) -> a
     let run = async |arguments: &[&str]| outreach(&folder, &db).args(arguments).run().await;
     let made = run(&["backup"]).await?;
     assert_eq!(made.status, Some(0), "{made:?}");
-    let partials = paths_that_end_with(&directory, ".partial");
+    let mut partials = paths_that_end_with(&directory, ".partial");
+    partials.extend(paths_that_end_with(&directory, ".partial-journal"));
     let listed = run(&["backup", "list"]).await?;
     for partial in &partials {
         let name = partial.file_name().unwrap_or_default().to_string_lossy();
@@ -44,8 +45,11 @@ async fn a_killed_backup_is_known_and_removed_by_the_next_prune(db: TestDb) -> a
     let pruned = run(&["backup", "prune", "--keep", "5"]).await?;
     assert_eq!(pruned.status, Some(0), "{pruned:?}");
     assert_eq!(pruned.stdout.lines().count(), partials.len(), "{pruned:?}");
-    assert!(paths_that_end_with(&directory, ".partial").is_empty());
     let files = names(&directory);
+    assert!(
+        !files.iter().any(|name| name.contains(".partial")),
+        "{files:?}"
+    );
     let manifests = files.iter().filter(|name| name.ends_with(".manifest.json"));
     assert_eq!(manifests.count() * 2, files.len(), "{files:?}");
     Ok(())
@@ -72,7 +76,13 @@ async fn a_killed_restore_leaves_the_target_empty_or_whole(db: TestDb) -> anyhow
         command.arg("restore").arg(&made.path)
     };
     for point in ["computing", "restoring", "comparing", "counting"] {
-        for has_file in [false, true] {
+        // On PostgreSQL the second kind is the same as the first.
+        let kinds = if db.backend() == DbBackend::Sqlite {
+            2
+        } else {
+            1
+        };
+        for has_file in [false, true].into_iter().take(kinds) {
             let target = empty_like(&db).await?;
             if has_file {
                 target.sql("CREATE TABLE t (a text); DROP TABLE t").await?;
@@ -109,18 +119,15 @@ async fn quiet(db: &TestDb) -> anyhow::Result<()> {
 
 /// How many tables a database has; `None` for none of them, or no file.
 async fn tables(db: &TestDb) -> anyhow::Result<Option<usize>> {
-    let sql = match db.backend() {
-        DbBackend::Postgres => {
-            "SELECT count(*) FROM pg_class \
-             WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace"
+    let sql = if db.backend() == DbBackend::Postgres {
+        "SELECT count(*) FROM pg_class \
+         WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace"
+    } else {
+        let path = db.url().trim_start_matches("sqlite://");
+        if !Path::new(path.split('?').next().unwrap_or_default()).exists() {
+            return Ok(None);
         }
-        _ => {
-            let path = db.url().trim_start_matches("sqlite://");
-            if !Path::new(path.split('?').next().unwrap_or_default()).exists() {
-                return Ok(None);
-            }
-            "SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"
-        }
+        "SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"
     };
     let count = usize::try_from(db.count(sql).await?)?;
     Ok((count > 0).then_some(count))
@@ -183,6 +190,7 @@ async fn a_standby_can_be_backed_up() -> anyhow::Result<()> {
         made.manifest.contents.table("settings").map(|t| t.rows),
         Some(2)
     );
-    assert_eq!(Manifest::read(&made.path)?, made.manifest);
+    let written = Manifest::read(&made.path)?;
+    assert_eq!(written.contents, made.manifest.contents);
     Ok(())
 }

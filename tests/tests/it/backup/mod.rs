@@ -84,8 +84,13 @@ const AWKWARD: [&str; 12] = [
     "1e400 NaN -0 0x1F",
 ];
 
-/// Rows with awkward content in several tables; a JSON of five million bytes.
+/// Rows with awkward content in several tables.
 pub(crate) async fn fill(db: &TestDb) -> anyhow::Result<()> {
+    fill_with(db, 50_000).await
+}
+
+/// As [`fill`], with a JSON of seven times so many bytes.
+pub(crate) async fn fill_with(db: &TestDb, length: usize) -> anyhow::Result<()> {
     let pool = db.connect_plain().await?;
     let backend = db.backend();
     let run = async |sql: &str, values: Vec<Value>| {
@@ -109,7 +114,7 @@ pub(crate) async fn fill(db: &TestDb) -> anyhow::Result<()> {
         ];
         run(sql, values).await?;
     }
-    let long = serde_json::json!({ "long": "ü\"\\\n".repeat(700_000) });
+    let long = serde_json::json!({ "long": "ü\"\\\n".repeat(length) });
     let sql = "INSERT INTO settings (id, key, value) VALUES ($1, $2, $3)";
     run(sql, vec![uuid(900).into(), "long".into(), long.into()]).await?;
     run(

@@ -4,7 +4,7 @@ use outreach_migration::REVISIONS;
 use outreach_tests::{TestDb, matrix_tests};
 
 use super::{hashes, name, reset};
-use crate::backup::{fill, folder, outreach, paths_that_end_with};
+use crate::backup::{fill_with, folder, outreach, paths_that_end_with};
 
 matrix_tests! {
     f21_what_was_reset_comes_back_from_its_backup_as_it_was,
@@ -14,7 +14,7 @@ matrix_tests! {
 async fn f21_what_was_reset_comes_back_from_its_backup_as_it_was(
     db: TestDb,
 ) -> anyhow::Result<()> {
-    fill(&db).await?;
+    fill_with(&db, 700_000).await?;
     let folder = folder()?;
     let stores = outreach(&folder, &db).args(["protect", "--environment", "staging"]);
     assert_eq!(stores.run().await?.status, Some(0));

@@ -83,7 +83,8 @@ pub async fn restore_replacing(
                 tables: replaced,
                 held: options.held.as_ref(),
             };
-            sqlite::restore(path, &manifest, target, &replaced, progress).await?;
+            // Boxed, so that a caller's future does not fill a thread's stack.
+            Box::pin(sqlite::restore(path, &manifest, target, &replaced, progress)).await?;
         }
         (Dialect::Postgres, false) => {
             refuse_other_schema(&manifest, target).await?;
@@ -98,7 +99,7 @@ pub async fn restore_replacing(
                 },
                 keep: true,
             };
-            let differences = load(&load_it, progress).await?;
+            let differences = Box::pin(load(&load_it, progress)).await?;
             if !differences.is_empty() {
                 return Err(BackupError::Differs { differences });
             }
