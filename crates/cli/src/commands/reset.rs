@@ -60,7 +60,7 @@ pub(crate) async fn run(connection: &Connection, arguments: &ResetArguments) -> 
         done.revision,
         outreach_domain::escape_for_terminal(&path)
     ));
-    let checklist = Box::pin(run_checklist(connection)).await;
+    let checklist = Box::pin(run_checklist(connection, None)).await;
     let checklist =
         checklist.map_err(|error| error.context("the reset is done; its checklist is not"))?;
     output::print(&checklist.to_text())?;

@@ -58,6 +58,7 @@ pub(crate) async fn run(
     let database = connection.options()?;
     let options = RestoreOptions {
         privileges: !arguments.no_privileges,
+        ..RestoreOptions::default()
     };
     let shown = Shown::begin();
     let progress = |step| shown.show(step);

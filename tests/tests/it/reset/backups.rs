@@ -73,7 +73,10 @@ async fn f21_postgres_without_a_usable_pg_dump_or_a_folder_nothing_is_reset() ->
 
     let script = |text: &str| -> anyhow::Result<()> {
         fs::write(&program, format!("#!/bin/sh\n{text}\n"))?;
-        Ok(fs::set_permissions(&program, fs::Permissions::from_mode(0o755))?)
+        Ok(fs::set_permissions(
+            &program,
+            fs::Permissions::from_mode(0o755),
+        )?)
     };
     script("echo 'pg_dump (PostgreSQL) 9.6.24'")?;
     assert_not_dropped(&db, &before, &by().run().await?).await?;

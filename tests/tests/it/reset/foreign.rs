@@ -16,10 +16,20 @@ async fn f21_what_is_not_outreachs_stays(db: TestDb) -> anyhow::Result<()> {
     .await?;
     let before = hashes(&db).await?;
     let output = reset(&folder, &db).run().await?;
-    assert!(output.stdout.contains("not outreach's, stays: table other (1 row)"));
-    assert!(output.stdout.contains("not outreach's, stays: view "), "{output:?}");
+    assert!(
+        output
+            .stdout
+            .contains("not outreach's, stays: table other (1 row)")
+    );
+    assert!(
+        output.stdout.contains("not outreach's, stays: view "),
+        "{output:?}"
+    );
     assert!(output.stderr.contains("reset: "), "{output:?}");
-    assert_eq!(db.value("select note from seen").await?.as_deref(), Some("kept"));
+    assert_eq!(
+        db.value("select note from seen").await?.as_deref(),
+        Some("kept")
+    );
     assert_eq!(hashes(&db).await?.table("other"), before.table("other"));
     Ok(())
 }
@@ -32,7 +42,10 @@ async fn f21_postgres_one_tenant_of_three_is_reset_and_the_others_are_as_they_we
     let tenants = ["one", "Tenant \"2\"", "three"];
     let of = |tenant: &str| outreach(&folder, &db).args(["--schema", tenant]);
     for tenant in tenants {
-        assert_eq!(of(tenant).args(["migrate", "up"]).run().await?.status, Some(0));
+        assert_eq!(
+            of(tenant).args(["migrate", "up"]).run().await?.status,
+            Some(0)
+        );
         let quoted = format!("\"{}\"", tenant.replace('"', "\"\""));
         db.sql(&format!(
             "insert into {quoted}.settings (id, key) values (gen_random_uuid(), 'k')"
@@ -49,9 +62,16 @@ async fn f21_postgres_one_tenant_of_three_is_reset_and_the_others_are_as_they_we
     let before = (rows("one").await?, rows("three").await?);
     let tenant = tenants[1];
     let of_database = of(tenant).args(["reset", "--confirm", &name(&db)]);
-    assert_eq!(of_database.run().await?.status, Some(1), "the schema belongs to the name");
+    assert_eq!(
+        of_database.run().await?.status,
+        Some(1),
+        "the schema belongs to the name"
+    );
     let whole = format!("{}.{tenant}", name(&db));
-    let output = of(tenant).args(["reset", "--confirm", &whole]).run().await?;
+    let output = of(tenant)
+        .args(["reset", "--confirm", &whole])
+        .run()
+        .await?;
     assert_eq!(output.status, Some(0), "{output:?}");
     assert_eq!((rows("one").await?, rows("three").await?), before);
     let left = "select count(*) from \"Tenant \"\"2\"\"\".settings";
@@ -106,7 +126,8 @@ async fn postgres_what_roles_were_granted_is_granted_on_the_new_tables() -> anyh
     let before = db.value(&rights).await?;
     let output = reset(&folder, &db).run().await?;
     let after = db.value(&rights).await?;
-    db.sql(&format!("drop owned by {role}; drop role {role}")).await?;
+    db.sql(&format!("drop owned by {role}; drop role {role}"))
+        .await?;
     assert_eq!(output.status, Some(0), "{output:?}");
     assert_eq!(before.as_deref(), Some("truetruefalse"));
     assert_eq!(after, before);

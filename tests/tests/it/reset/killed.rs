@@ -38,7 +38,14 @@ async fn f21_a_reset_that_is_killed_at_any_point_is_all_or_nothing(
         done += u32::from(is_whole(&db, &folder, &before).await?);
     }
     // And at each step of the transaction.
-    for step in ["locking", "comparing", "dropping", "running the", "auditing", "committing"] {
+    for step in [
+        "locking",
+        "comparing",
+        "dropping",
+        "running the",
+        "auditing",
+        "committing",
+    ] {
         let mut running = reset(&folder, &db).spawn()?;
         running.wait_for_stderr(step).await?;
         running.kill_9().await?;
@@ -81,7 +88,10 @@ async fn restored(db: &TestDb, folder: &TempDir) -> anyhow::Result<bool> {
     for path in manifests {
         let backup = path.with_extension("").with_extension("");
         let manifest = outreach_operations::backup::Manifest::read(&backup)?;
-        let holds = manifest.contents.table("settings").is_some_and(|t| t.rows > 0);
+        let holds = manifest
+            .contents
+            .table("settings")
+            .is_some_and(|t| t.rows > 0);
         if holds && backup.exists() {
             newest = newest.max(Some((manifest.taken_at, backup)));
         }

@@ -203,7 +203,12 @@ async fn f21_every_reason_is_said_at_once(db: TestDb) -> anyhow::Result<()> {
         .args(["reset", "--confirm", "x", "--environment", "dev"])
         .run()
         .await?;
-    let words = ["was confirmed", "is protected", "`dev` was said", "3 reasons"];
+    let words = [
+        "was confirmed",
+        "is protected",
+        "`dev` was said",
+        "3 reasons",
+    ];
     assert_refused(&db, &folder, &before, &output, &words).await
 }
 
@@ -250,13 +255,18 @@ async fn f21_postgres_a_session_or_a_role_that_may_not_write_resets_nothing() ->
     let before = hashes(&db).await?;
     let mut url = url::Url::parse(db.url())?;
     assert!(url.set_username(&role).is_ok() && url.set_password(None).is_ok());
-    let output = reset(&folder, &db).env("DATABASE_URL", url.as_str()).run().await?;
-    db.sql(&format!("drop owned by {role}; drop role {role}")).await?;
+    let output = reset(&folder, &db)
+        .env("DATABASE_URL", url.as_str())
+        .run()
+        .await?;
+    db.sql(&format!("drop owned by {role}; drop role {role}"))
+        .await?;
     let words = ["may not create tables", "does not own: ", "prospects"];
     assert_refused(&db, &folder, &before, &output, &words).await?;
 
     let read_only = "set default_transaction_read_only = on";
-    db.sql(&format!("alter database {database} {read_only}")).await?;
+    db.sql(&format!("alter database {database} {read_only}"))
+        .await?;
     let output = reset(&folder, &db).run().await?;
     let words = ["default_transaction_read_only"];
     assert_refused(&db, &folder, &before, &output, &words).await

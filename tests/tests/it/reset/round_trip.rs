@@ -11,9 +11,7 @@ matrix_tests! {
     both_ledgers_agree_after_a_reset,
 }
 
-async fn f21_what_was_reset_comes_back_from_its_backup_as_it_was(
-    db: TestDb,
-) -> anyhow::Result<()> {
+async fn f21_what_was_reset_comes_back_from_its_backup_as_it_was(db: TestDb) -> anyhow::Result<()> {
     fill_with(&db, 700_000).await?;
     let folder = folder()?;
     let stores = outreach(&folder, &db).args(["protect", "--environment", "staging"]);

@@ -6,14 +6,16 @@ use std::{
     process::{Command, Stdio},
 };
 
-use outreach_tests::{Outreach, Output, TestDb};
+use outreach_tests::{Output, Outreach, TestDb};
 use tempfile::TempDir;
 
 use super::{hashes, name};
 use crate::backup::folder;
 
 fn script(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../scripts").join(name)
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../scripts")
+        .join(name)
 }
 
 /// The shell script with the built program in `OUTREACH`.
@@ -58,7 +60,10 @@ fn the_shell_script_refuses_a_password_on_the_command_line_and_names_a_missing_p
 -> anyhow::Result<()> {
     let folder = folder()?;
     let secret = "postgres://me:hunter2@localhost/x";
-    for arguments in [&["--database", secret][..], &[&format!("--database={secret}")]] {
+    for arguments in [
+        &["--database", secret][..],
+        &[&format!("--database={secret}")],
+    ] {
         let refused = run(&folder, "", arguments)?;
         assert_eq!(refused.status, Some(1), "{refused:?}");
         assert!(refused.stderr.contains("DATABASE_URL"), "{refused:?}");
@@ -94,10 +99,20 @@ fn the_powershell_script_is_powershell_and_has_the_steps_of_the_shell_script() -
     assert!(tree.root_node().has_error(), "a damaged script is noticed");
 
     let shell = fs::read_to_string(script("reset_database.sh"))?;
-    for both in ["OUTREACH", "CARGO_TARGET_DIR", "release", "debug", "cargo build", "exit 1"] {
+    for both in [
+        "OUTREACH",
+        "CARGO_TARGET_DIR",
+        "release",
+        "debug",
+        "cargo build",
+        "exit 1",
+    ] {
         assert!(shell.contains(both) && text.contains(both), "{both}");
     }
     assert!(text.contains("reset @args") && text.contains("exit $LASTEXITCODE"));
-    assert!(text.is_ascii(), "Windows PowerShell reads it in the system's code page");
+    assert!(
+        text.is_ascii(),
+        "Windows PowerShell reads it in the system's code page"
+    );
     Ok(())
 }

@@ -84,7 +84,10 @@ pub async fn restore_replacing(
                 held: options.held.as_ref(),
             };
             // Boxed, so that a caller's future does not fill a thread's stack.
-            Box::pin(sqlite::restore(path, &manifest, target, &replaced, progress)).await?;
+            Box::pin(sqlite::restore(
+                path, &manifest, target, &replaced, progress,
+            ))
+            .await?;
         }
         (Dialect::Postgres, false) => {
             refuse_other_schema(&manifest, target).await?;
