@@ -107,8 +107,10 @@ async fn f21_while_others_are_connected_nothing_is_reset(db: TestDb) -> anyhow::
         anyhow::Ok(())
     };
     if db.backend() == DbBackend::Postgres {
-        let url = format!("{}?application_name=the-backend", db.url());
-        let mut idle = PgConnection::connect(&url).await?;
+        let mut url = url::Url::parse(db.url())?;
+        url.query_pairs_mut()
+            .append_pair("application_name", "the-backend");
+        let mut idle = PgConnection::connect(url.as_str()).await?;
         idle.execute("select 'a secret'").await?;
         refused(&words).await?;
         refused(&["application the-backend", "pg_terminate_backend"]).await?;
@@ -248,13 +250,13 @@ async fn f21_postgres_a_session_or_a_role_that_may_not_write_resets_nothing() ->
     let database = name(&db);
     let role = format!("{database}_reader");
     db.sql(&format!(
-        "create role {role} login; grant usage on schema public to {role}; \
+        "create role {role} login password 'secret'; grant usage on schema public to {role}; \
          grant select on all tables in schema public to {role}"
     ))
     .await?;
     let before = hashes(&db).await?;
     let mut url = url::Url::parse(db.url())?;
-    assert!(url.set_username(&role).is_ok() && url.set_password(None).is_ok());
+    assert!(url.set_username(&role).is_ok() && url.set_password(Some("secret")).is_ok());
     let output = reset(&folder, &db)
         .env("DATABASE_URL", url.as_str())
         .run()
