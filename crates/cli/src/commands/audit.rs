@@ -9,7 +9,7 @@ use outreach_service::connect;
 use schema_audit::{
     inspect::Scope,
     repair::{Destructive, Options, prove_until},
-    report::{self, Item, Proof, Report, Status},
+    report::{self, Proof, Report, Status},
     scratch::{ScratchOptions, interrupted},
 };
 
@@ -150,15 +150,7 @@ async fn add_repair(
     )
     .await
     .map_err(Error::failed)?;
-    report.proof = Some(Proof {
-        clean: proof.clean,
-        left_out: proof.left_out,
-        refused: proof.refused,
-        remaining: proof.left.iter().map(Item::from).collect(),
-        error: proof
-            .failed
-            .map(|failed| format!("{}: {}", failed.error, failed.statement)),
-    });
+    report.proof = Some(Proof::from(&proof));
     report.repair = Some(proof.plan);
     Ok(())
 }

@@ -105,10 +105,9 @@ impl State {
         progress: Progress<'_>,
     ) -> Result<Self, BackupError> {
         let mut schema = inspect_in_txn(db, &Scope::Current).await?;
-        // Roles are the server's, and not in a backup.
         schema
             .unmodelled
-            .retain(|object| object.kind != "privileges");
+            .retain(|object| !is_of_the_place(&object.kind));
         let names = contents::table_names(db).await?;
         progress(Step::Counting {
             tables: names.len(),
@@ -116,6 +115,12 @@ impl State {
         let contents = contents::of(db, &names).await?;
         Ok(Self { schema, contents })
     }
+}
+
+/// What is the server's or the target's own, and may differ after a restore:
+/// roles and tablespaces, and a schema that was there before.
+fn is_of_the_place(kind: &str) -> bool {
+    kind.ends_with("privileges") || matches!(kind, "comment of a schema" | "tablespace")
 }
 
 async fn of_server(db: &impl ConnectionTrait) -> Result<Facts, DbErr> {

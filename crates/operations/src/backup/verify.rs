@@ -1,6 +1,6 @@
 //! Reads a backup back, and compares.
 
-use std::{future::Future, path::Path};
+use std::{path::Path, pin::Pin};
 
 use outreach_service::connect::{self, DatabaseOptions};
 use schema_audit::{
@@ -87,13 +87,27 @@ pub async fn verify(
     })
 }
 
-/// The work's outcome, unless the process is told to end before.
-async fn unless_interrupted<T>(
-    work: impl Future<Output = Result<T, BackupError>>,
-) -> Result<T, BackupError> {
-    tokio::select! {
-        done = work => done,
-        () = interrupted() => Err(BackupError::Interrupted),
+/// Whether the process was told to end. It is waited for from the start, so that
+/// no moment is left in which a scratch database would stay.
+struct Interrupt(Pin<Box<dyn Future<Output = ()> + Send>>);
+
+impl Interrupt {
+    async fn watch() -> Result<Self, BackupError> {
+        let mut told = Self(Box::pin(interrupted()));
+        told.unless(async { Ok(()) }).await?;
+        Ok(told)
+    }
+
+    /// The work's outcome, unless the process is told to end before.
+    async fn unless<T>(
+        &mut self,
+        work: impl Future<Output = Result<T, BackupError>>,
+    ) -> Result<T, BackupError> {
+        tokio::select! {
+            biased;
+            () = &mut self.0 => Err(BackupError::Interrupted),
+            done = work => done,
+        }
     }
 }
 
@@ -103,10 +117,11 @@ async fn on_a_server(
     server: &SecretString,
     progress: Progress<'_>,
 ) -> Result<Vec<Difference>, BackupError> {
+    let mut interrupt = Interrupt::watch().await?;
     // Not cut short: a database that is half made could not be named.
     let scratch = Scratch::empty(server, &ScratchOptions::default()).await?;
     let url = scratch.url().clone();
-    let loaded = unless_interrupted(async {
+    let loaded = interrupt.unless(async {
         let options = DatabaseOptions::new(url.expose_secret())?;
         progress(Step::Scratch {
             name: options.url().to_string(),
@@ -131,6 +146,7 @@ async fn in_a_file(
     manifest: &Manifest,
     progress: Progress<'_>,
 ) -> Result<Vec<Difference>, BackupError> {
+    let mut interrupt = Interrupt::watch().await?;
     let folder = tempfile::Builder::new()
         .prefix("outreach-backup-")
         .tempdir()
@@ -142,7 +158,7 @@ async fn in_a_file(
     progress(Step::Scratch {
         name: scratch.display().to_string(),
     });
-    let read = unless_interrupted(async {
+    let read = interrupt.unless(async {
         progress(Step::Restoring);
         copy(path, &scratch).await?;
         of_file(&scratch, manifest, progress).await

@@ -13,14 +13,12 @@ use crate::{
     scratch::{Scratch, ScratchError, ScratchOptions},
 };
 
-/// What a proof has shown.
+/// What a proof has shown. The copy has no rows, so that it is about the schema
+/// alone: whether rows break a new condition
+/// ([`Hazard::MayFail`](super::Hazard::MayFail)), or change when their column gets
+/// another type, it does not show.
 #[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
 pub struct Proof {
-    /// Whether the copy had rows. It never has, so that the proof is about the
-    /// schema alone: whether rows break a new condition
-    /// ([`Hazard::MayFail`](super::Hazard::MayFail)), or change when their column
-    /// gets another type, it does not show.
-    pub rows: bool,
     /// Whether every finding above information is gone from the copy, but for
     /// those refused and those whose repair is left out, and nothing new is there.
     pub clean: bool,
@@ -162,7 +160,6 @@ fn failed(plan: Plan, findings: Vec<Finding>, error: &ApplyError) -> Proof {
     let source = std::error::Error::source(error);
     let left = findings.into_iter().filter(|f| f.severity > Severity::Info);
     Proof {
-        rows: false,
         clean: false,
         left: left.collect(),
         left_out: left_out(&plan).into_iter().collect(),
@@ -196,7 +193,6 @@ async fn look_again(
         })
         .collect();
     Ok(Proof {
-        rows: false,
         clean: left.is_empty(),
         left,
         left_out: not_asked_for.into_iter().collect(),

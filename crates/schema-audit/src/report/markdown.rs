@@ -224,7 +224,7 @@ fn write_repair(plan: &Plan, out: &mut impl Write) -> io::Result<()> {
 }
 
 fn write_proof(proof: &Proof, out: &mut impl Write) -> io::Result<()> {
-    writeln!(out, "\n### Proof on a scratch copy\n")?;
+    writeln!(out, "\n### Proof on a scratch copy without rows\n")?;
     writeln!(out, "{}.", plain(&words::proof(proof)))?;
     if proof.remaining.is_empty() {
         return Ok(());

@@ -176,7 +176,11 @@ fn write_repair(report: &Report, out: &mut impl Write) -> io::Result<()> {
 }
 
 fn write_proof(proof: &Proof, out: &mut impl Write) -> io::Result<()> {
-    writeln!(out, "\nProof on a scratch copy: {}", words::proof(proof))?;
+    writeln!(
+        out,
+        "\nProof on a scratch copy without rows: {}",
+        words::proof(proof)
+    )?;
     for item in &proof.remaining {
         let (code, object) = (escape::value(&item.code), escape::value(&item.object));
         let severity = words::severity(item.severity);

@@ -114,7 +114,7 @@ pub(super) fn proof(proof: &Proof) -> String {
         ),
     };
     for (number, what) in [
-        (proof.left_out.len(), "left out because it destroys data"),
+        (proof.left_out.len(), "left out with what destroys data"),
         (proof.refused.len(), "without a repair"),
     ] {
         if number > 0 {

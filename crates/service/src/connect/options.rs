@@ -66,7 +66,7 @@ impl DatabaseOptions {
         self
     }
 
-    /// Closes a connection that nobody has used for this long.
+    /// Closes a connection that nobody has used for this long. PostgreSQL only.
     #[must_use]
     pub fn idle_timeout(mut self, timeout: Duration) -> Self {
         self.idle_timeout = timeout;
@@ -247,11 +247,12 @@ impl DatabaseOptions {
     fn configure_sqlite(&self, options: &mut ConnectOptions) {
         if self.url.is_in_memory() {
             // Each connection would have a database of its own, gone with it.
-            options
-                .max_connections(1)
-                .idle_timeout(None)
-                .max_lifetime(None);
+            options.max_connections(1);
         }
+        // An open file costs next to nothing, and the task that sqlx 0.9 starts
+        // to close idle connections can spin for ever while a pool is closed
+        // (launchbadge/sqlx#3645).
+        options.idle_timeout(None).max_lifetime(None);
         let busy_timeout = self.busy_timeout;
         let create = self.create_if_missing && self.url.sqlite_mode().is_none();
         options.map_sqlx_sqlite_opts(move |sqlite| {

@@ -64,7 +64,8 @@ async fn whatever_else_is_in_the_schema_comes_back_too() -> anyhow::Result<()> {
          CREATE TABLE parts_1 PARTITION OF parts FOR VALUES FROM (0) TO (10); \
          INSERT INTO parts VALUES (1), (2); \
          COMMENT ON SCHEMA public IS 'ours'; COMMENT ON TABLE extra IS 'x;''y'; \
-         CREATE ROLE {role}; GRANT SELECT ON extra TO {role}"
+         CREATE ROLE {role}; GRANT SELECT ON extra TO {role}; \
+         GRANT USAGE ON SCHEMA public TO {role}; GRANT SELECT (domain) ON prospects TO {role}"
     ))
     .await?;
     let folder = folder()?;
