@@ -5,6 +5,7 @@ mod backups;
 mod foreign;
 mod killed;
 mod marks;
+mod meanwhile;
 mod refusals;
 mod round_trip;
 mod scripts;
