@@ -68,6 +68,8 @@ async fn dispatch(arguments: Arguments) -> Result<(), Error> {
         Command::Verify(arguments) => commands::verify::run(connection, &arguments).await,
         Command::Backup(arguments) => commands::backup::run(connection, arguments).await,
         Command::Restore(arguments) => commands::restore::run(connection, &arguments).await,
+        Command::Protect(arguments) => commands::protect::run(connection, &arguments).await,
+        Command::Reset(arguments) => commands::reset::run(connection, &arguments).await,
     }
     .map_err(|error| error.in_database(database.url()))
 }

@@ -9,6 +9,8 @@ pub mod adopt;
 pub mod backup;
 pub mod contents;
 pub mod expected;
+pub mod guard;
+pub mod reset;
 mod sql;
 mod sqlite;
 pub mod stamp;

@@ -24,6 +24,8 @@ mod migration;
 #[cfg(test)]
 mod prospects;
 #[cfg(test)]
+mod reset;
+#[cfg(test)]
 mod schema_audit;
 #[cfg(test)]
 mod support;

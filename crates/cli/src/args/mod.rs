@@ -12,7 +12,10 @@ use std::ffi::OsString;
 use clap::{Args, CommandFactory, Parser, Subcommand};
 use outreach_service::connect::{DatabaseOptions, InvalidDatabaseUrl};
 
-use crate::commands::{backup::BackupArguments, restore::RestoreArguments};
+use crate::commands::{
+    backup::BackupArguments, protect::ProtectArguments, reset::ResetArguments,
+    restore::RestoreArguments,
+};
 
 pub(crate) use self::{
     audit::{Audit, AuditFormat, Diagram, Verify},
@@ -137,6 +140,10 @@ pub(crate) enum Command {
     Backup(BackupArguments),
     /// Bring a backup back into an empty database
     Restore(RestoreArguments),
+    /// Protect the database against commands that destroy
+    Protect(ProtectArguments),
+    /// Drop outreach's tables and make them anew, after a backup
+    Reset(ResetArguments),
 }
 
 #[cfg(test)]

@@ -4,9 +4,12 @@ pub(crate) mod adopt;
 pub(crate) mod audit;
 pub(crate) mod backup;
 pub(crate) mod discover;
+pub(crate) mod guarded;
 pub(crate) mod jobs;
 pub(crate) mod migrate;
 pub(crate) mod prospects;
+pub(crate) mod protect;
+pub(crate) mod reset;
 pub(crate) mod restore;
 pub(crate) mod verify;
 

@@ -3,15 +3,25 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use outreach_operations::backup::{self, BackupError, RestoreOptions};
+use outreach_operations::{
+    backup::{self, BackupError, RestoreOptions},
+    reset,
+};
 
-use super::backup::{Shown, until_interrupted};
+use super::{
+    backup::{Shown, until_interrupted},
+    guarded::{self, Guarded},
+    reset::show,
+};
 use crate::{args::Connection, exit::Error, output};
 
 const HELP: &str = "\
 The database, or the PostgreSQL schema that the backup holds, has to be empty; an SQLite file may
 not be there yet. One transaction: if anything fails, or the program is killed, it is as empty as
 it was, and the same command can be run again.
+
+With --replace it is what is there that is left as it was, or replaced as a whole; a backup of it is
+made and read back first.
 
 Exit status:
   0  done, and what is there equals the manifest
@@ -28,15 +38,27 @@ pub(crate) struct RestoreArguments {
     /// Leave out what roles were granted, of which some may not be there
     #[arg(long)]
     no_privileges: bool,
+
+    /// In the place of outreach's tables, after a backup of them and behind the
+    /// guards of `outreach reset`; the options below are for this
+    #[arg(long)]
+    replace: bool,
+
+    #[command(flatten)]
+    guarded: Guarded,
 }
 
 pub(crate) async fn run(
     connection: &Connection,
     arguments: &RestoreArguments,
 ) -> Result<(), Error> {
+    if arguments.replace {
+        return replace(connection, arguments).await;
+    }
     let database = connection.options()?;
     let options = RestoreOptions {
         privileges: !arguments.no_privileges,
+        ..RestoreOptions::default()
     };
     let shown = Shown::begin();
     let progress = |step| shown.show(step);
@@ -64,5 +86,49 @@ pub(crate) async fn run(
         contents.rows(),
         contents.tables.len()
     ));
+    Ok(())
+}
+
+async fn replace(connection: &Connection, arguments: &RestoreArguments) -> Result<(), Error> {
+    let guarded = &arguments.guarded;
+    let cleared = guarded::clear(connection, guarded, false, "the replacement").await?;
+    let Some(clearance) = cleared else {
+        return Ok(());
+    };
+    let shown = Shown::begin();
+    let progress = |step| show(&shown, step);
+    let database = connection.options()?;
+    let options = guarded.options();
+    let privileges = !arguments.no_privileges;
+    let work = reset::replace(
+        &arguments.file,
+        &database,
+        &clearance,
+        privileges,
+        &options,
+        &progress,
+    );
+    let done = Box::pin(work).await;
+    shown.end();
+    let done = done?;
+    let contents = &done.restored.contents;
+    let path = done.backup.path.display().to_string();
+    output::say(&format!(
+        "restored {} rows in {} tables, all as the manifest says; the backup of what was there is \
+         {}",
+        contents.rows(),
+        contents.tables.len(),
+        outreach_domain::escape_for_terminal(&path)
+    ));
+    let (was, is) = (
+        &clearance.inventory().environment,
+        &done.restored.environment,
+    );
+    if was != is {
+        output::say(
+            "the environment that is stored came from the backup; `outreach protect --environment` \
+             sets it",
+        );
+    }
     Ok(())
 }

@@ -141,6 +141,12 @@ pub enum BackupError {
         /// Some of what it has.
         found: Vec<String>,
     },
+    /// Somebody wrote after the backup of what is replaced.
+    #[error("somebody has changed the table `{table}` meanwhile, nothing was changed; try again")]
+    Changed {
+        /// Its name.
+        table: String,
+    },
     /// The backup file is not the one that the manifest speaks of.
     #[error("the backup is damaged, nothing was changed: {}", joined(differences))]
     Damaged {

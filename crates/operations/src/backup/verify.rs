@@ -14,7 +14,10 @@ use super::{
     BackupError, Difference, Manifest, Progress, Step,
     difference::differences,
     facts::State,
-    restore::postgres::{Load, load},
+    restore::{
+        Replaced,
+        postgres::{Load, load},
+    },
 };
 use crate::sqlite;
 
@@ -128,7 +131,7 @@ async fn on_a_server(
             path,
             manifest,
             privileges: false,
-            replaced: &[],
+            replaced: Replaced::default(),
             keep: false,
         };
         load(&load_it, progress).await

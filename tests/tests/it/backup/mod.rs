@@ -17,16 +17,16 @@ use tempfile::TempDir;
 
 use crate::support::uuid;
 
-fn folder() -> anyhow::Result<TempDir> {
+pub(crate) fn folder() -> anyhow::Result<TempDir> {
     Ok(tempfile::tempdir()?)
 }
 
 /// The command, run in this folder on this database.
-fn outreach(folder: &TempDir, db: &TestDb) -> Outreach {
+pub(crate) fn outreach(folder: &TempDir, db: &TestDb) -> Outreach {
     Outreach::new(folder).env("DATABASE_URL", db.url())
 }
 
-fn options(db: &TestDb) -> DatabaseOptions {
+pub(crate) fn options(db: &TestDb) -> DatabaseOptions {
     DatabaseOptions::new(db.url()).unwrap()
 }
 
@@ -51,7 +51,7 @@ async fn restore(path: &Path, target: &DatabaseOptions) -> Result<(), BackupErro
 }
 
 /// The names in a folder, in their order.
-fn names(folder: &Path) -> Vec<String> {
+pub(crate) fn names(folder: &Path) -> Vec<String> {
     let Ok(entries) = std::fs::read_dir(folder) else {
         return Vec::new();
     };
@@ -62,7 +62,7 @@ fn names(folder: &Path) -> Vec<String> {
     names
 }
 
-fn paths_that_end_with(folder: &Path, end: &str) -> Vec<PathBuf> {
+pub(crate) fn paths_that_end_with(folder: &Path, end: &str) -> Vec<PathBuf> {
     let names = names(folder);
     let ending = names.iter().filter(|name| name.ends_with(end));
     ending.map(|name| folder.join(name)).collect()
@@ -85,12 +85,12 @@ const AWKWARD: [&str; 12] = [
 ];
 
 /// Rows with awkward content in several tables.
-async fn fill(db: &TestDb) -> anyhow::Result<()> {
+pub(crate) async fn fill(db: &TestDb) -> anyhow::Result<()> {
     fill_with(db, 50_000).await
 }
 
 /// As [`fill`], with a JSON of seven times so many bytes.
-async fn fill_with(db: &TestDb, length: usize) -> anyhow::Result<()> {
+pub(crate) async fn fill_with(db: &TestDb, length: usize) -> anyhow::Result<()> {
     let pool = db.connect_plain().await?;
     let backend = db.backend();
     let run = async |sql: &str, values: Vec<Value>| {

@@ -8,10 +8,11 @@ use std::path::Path;
 
 use outreach_service::connect::{self, DatabaseOptions};
 use schema_audit::schema::Dialect;
-use sea_orm::TransactionTrait;
+use sea_orm::{ConnectionTrait, TransactionTrait};
 
 use self::postgres::{Load, load};
 use super::{BackupError, Manifest, Progress, Step, facts::Facts};
+use crate::contents::{self, Contents};
 
 /// How a backup is restored.
 #[derive(Debug, Clone)]
@@ -19,11 +20,17 @@ pub struct RestoreOptions {
     /// Give roles the privileges that they had (PostgreSQL). All of them have to
     /// be there. Objects belong to whoever restores, in any case.
     pub privileges: bool,
+    /// What the tables that are replaced have to hold when they are dropped, so
+    /// that nothing goes that a backup of them lacks; `None` does not look.
+    pub held: Option<Contents>,
 }
 
 impl Default for RestoreOptions {
     fn default() -> Self {
-        Self { privileges: true }
+        Self {
+            privileges: true,
+            held: None,
+        }
     }
 }
 
@@ -72,8 +79,15 @@ pub async fn restore_replacing(
     }
     match (manifest.dialect, target.is_sqlite()) {
         (Dialect::Sqlite, true) => {
+            let replaced = Replaced {
+                tables: replaced,
+                held: options.held.as_ref(),
+            };
             // Boxed, so that a caller's future does not fill a thread's stack.
-            Box::pin(sqlite::restore(path, &manifest, target, replaced, progress)).await?;
+            Box::pin(sqlite::restore(
+                path, &manifest, target, &replaced, progress,
+            ))
+            .await?;
         }
         (Dialect::Postgres, false) => {
             refuse_other_schema(&manifest, target).await?;
@@ -82,7 +96,10 @@ pub async fn restore_replacing(
                 path,
                 manifest: &manifest,
                 privileges: options.privileges,
-                replaced,
+                replaced: Replaced {
+                    tables: replaced,
+                    held: options.held.as_ref(),
+                },
                 keep: true,
             };
             let differences = Box::pin(load(&load_it, progress)).await?;
@@ -104,6 +121,30 @@ pub async fn restore_replacing(
         }
     }
     Ok(manifest)
+}
+
+/// What is dropped first.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Replaced<'a> {
+    pub(super) tables: &'a [String],
+    pub(super) held: Option<&'a Contents>,
+}
+
+impl Replaced<'_> {
+    /// In the transaction that drops them, with whatever locks keep them as they
+    /// are.
+    async fn refuse_changes(&self, txn: &impl ConnectionTrait) -> Result<(), BackupError> {
+        let Some(held) = self.held else {
+            return Ok(());
+        };
+        for table in contents::of(txn, self.tables).await?.tables {
+            if held.table(&table.table) != Some(&table) {
+                let table = table.table;
+                return Err(BackupError::Changed { table });
+            }
+        }
+        Ok(())
+    }
 }
 
 /// A dump knows the schema that it is of; where the options name none, the

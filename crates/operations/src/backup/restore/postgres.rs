@@ -25,7 +25,7 @@ use sea_orm::{
 use secrecy::{ExposeSecret, SecretString};
 use tokio::{io::AsyncReadExt as _, io::BufReader, process::Command};
 
-use super::script;
+use super::{Replaced, script};
 use crate::{
     backup::{
         BackupError, Difference, Manifest, Progress, Step,
@@ -48,7 +48,7 @@ pub(in crate::backup) struct Load<'a> {
     pub(in crate::backup) manifest: &'a Manifest,
     pub(in crate::backup) privileges: bool,
     /// Tables of the same schema that are dropped first.
-    pub(in crate::backup) replaced: &'a [String],
+    pub(in crate::backup) replaced: Replaced<'a>,
     /// Whether it stays, if it does not differ.
     pub(in crate::backup) keep: bool,
 }
@@ -139,12 +139,13 @@ impl Load<'_> {
     /// Drops what is replaced, and refuses what is left. Whether the schema is
     /// there.
     async fn make_room(&self, db: &DatabaseConnection) -> Result<bool, BackupError> {
-        if !self.replaced.is_empty() {
+        if !self.replaced.tables.is_empty() {
             let schema = identifier(self.schema());
-            let tables = self.replaced.iter();
+            let tables = self.replaced.tables.iter();
             let tables: Vec<String> = tables
                 .map(|table| format!("{schema}.{}", identifier(table)))
                 .collect();
+            self.refuse_changes(db, &tables).await?;
             // No CASCADE: what is not ours is not dropped.
             let sql = format!("DROP TABLE IF EXISTS {}", tables.join(", "));
             db.execute_unprepared(&sql)
@@ -158,6 +159,34 @@ impl Load<'_> {
         let sql = "SELECT nspname::text FROM pg_catalog.pg_namespace WHERE nspname = $1";
         let names = texts(db, sql, [self.schema().into()]).await;
         Ok(!names.map_err(BackupError::restore)?.is_empty())
+    }
+
+    /// Against everybody, so that what is compared is what is dropped.
+    async fn refuse_changes(
+        &self,
+        db: &DatabaseConnection,
+        tables: &[String],
+    ) -> Result<(), BackupError> {
+        if self.replaced.held.is_none() {
+            return Ok(());
+        }
+        let sql = format!("LOCK TABLE {} IN ACCESS EXCLUSIVE MODE", tables.join(", "));
+        db.execute_unprepared(&sql)
+            .await
+            .map_err(BackupError::restore)?;
+        self.use_schema(db).await?;
+        self.replaced.refuse_changes(db).await
+    }
+
+    async fn use_schema(&self, db: &DatabaseConnection) -> Result<(), BackupError> {
+        let path = Statement::from_sql_and_values(
+            db.get_database_backend(),
+            "SELECT pg_catalog.set_config('search_path', $1, true), \
+             pg_catalog.set_config('row_security', 'on', true)",
+            [identifier(self.schema()).into()],
+        );
+        let set = db.query_one_raw(path).await;
+        set.map(drop).map_err(BackupError::restore)
     }
 
     /// Some of what is in the schema, other than what extensions bring.
@@ -274,13 +303,7 @@ impl Load<'_> {
         progress: Progress<'_>,
     ) -> Result<Vec<Difference>, BackupError> {
         progress(Step::Comparing);
-        let path = Statement::from_sql_and_values(
-            db.get_database_backend(),
-            "SELECT pg_catalog.set_config('search_path', $1, true), \
-             pg_catalog.set_config('row_security', 'on', true)",
-            [identifier(self.schema()).into()],
-        );
-        db.query_one_raw(path).await.map_err(BackupError::restore)?;
+        self.use_schema(db).await?;
         let state = State::read(db, progress).await?;
         let differences = differences(self.manifest, &state.schema, &state.contents);
         let end = if self.keep && differences.is_empty() {

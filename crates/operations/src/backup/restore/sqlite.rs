@@ -10,6 +10,7 @@ use sea_orm::{
     TransactionOptions, TransactionTrait,
 };
 
+use super::Replaced;
 use crate::{
     backup::{
         BackupError, Manifest, Progress, Step, difference::differences, facts::State,
@@ -23,7 +24,7 @@ pub(super) async fn restore(
     path: &Path,
     manifest: &Manifest,
     target: &DatabaseOptions,
-    replaced: &[String],
+    replaced: &Replaced<'_>,
     progress: Progress<'_>,
 ) -> Result<(), BackupError> {
     let file = target.url().sqlite_path().ok_or(BackupError::InMemory)?;
@@ -55,7 +56,7 @@ async fn into_a_file(
     path: &Path,
     manifest: &Manifest,
     file: &Path,
-    replaced: &[String],
+    replaced: &Replaced<'_>,
     progress: Progress<'_>,
 ) -> Result<(), BackupError> {
     let db = connect::open(&sqlite::options(file, "rw")?).await?;
@@ -69,7 +70,7 @@ async fn replace(
     db: &DatabaseConnection,
     path: &Path,
     manifest: &Manifest,
-    replaced: &[String],
+    replaced: &Replaced<'_>,
     progress: Progress<'_>,
 ) -> Result<(), BackupError> {
     // Neither can be done inside of a transaction.
@@ -92,7 +93,8 @@ async fn replace(
         .begin_with_options(immediate)
         .await
         .map_err(BackupError::restore)?;
-    for table in replaced {
+    replaced.refuse_changes(&txn).await?;
+    for table in replaced.tables {
         let sql = format!("DROP TABLE IF EXISTS main.{}", identifier(table));
         txn.execute_unprepared(&sql)
             .await
