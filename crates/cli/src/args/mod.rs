@@ -12,11 +12,6 @@ use std::ffi::OsString;
 use clap::{Args, CommandFactory, Parser, Subcommand};
 use outreach_service::connect::{DatabaseOptions, InvalidDatabaseUrl};
 
-use crate::commands::{
-    backup::BackupArguments, protect::ProtectArguments, reset::ResetArguments,
-    restore::RestoreArguments,
-};
-
 pub(crate) use self::{
     audit::{Audit, AuditFormat, Diagram, Verify},
     discover::Discover,
@@ -24,9 +19,14 @@ pub(crate) use self::{
     page::PageArguments,
     prospects::{Export, ExportFormat, Prospects},
 };
-use crate::commands::{adopt::Adopt, backup::BackupArguments, restore::RestoreArguments};
-
-use crate::commands::migrate::args::{Migrate, Show};
+use crate::commands::{
+    adopt::Adopt,
+    backup::BackupArguments,
+    migrate::args::{Migrate, Show},
+    protect::ProtectArguments,
+    reset::ResetArguments,
+    restore::RestoreArguments,
+};
 
 /// The database when none is named.
 const DEFAULT_DATABASE: &str = "sqlite://outreach.db";
