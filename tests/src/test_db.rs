@@ -235,7 +235,12 @@ async fn migrate(url: &str) -> anyhow::Result<()> {
 
 async fn connect_plain(url: &str) -> anyhow::Result<DatabaseConnection> {
     let mut options = ConnectOptions::new(url);
-    options.sqlx_logging(false);
+    // Without the task that closes idle connections, which can spin for ever while
+    // a pool is closed (launchbadge/sqlx#3645).
+    options
+        .sqlx_logging(false)
+        .idle_timeout(None)
+        .max_lifetime(None);
     Ok(Database::connect(options).await?)
 }
 

@@ -156,6 +156,8 @@ fn awkward() -> Report {
         check("five tables", true, Some("5")),
         check("three | foreign\nkeys", false, Some("2 <b>of</b> 3")),
         check("no detail", false, None),
+        unseen("a job | runs", Some("needs <b>CREATEDB</b>\u{1b}")),
+        unseen("no reason", None),
     ];
     report.sections.push(section());
     report.repair = Some(plan());
@@ -202,8 +204,16 @@ fn orphans() -> Item {
 fn check(name: &str, passed: bool, detail: Option<&str>) -> CheckLine {
     CheckLine {
         name: name.to_owned(),
+        checked: true,
         passed,
         detail: detail.map(str::to_owned),
+    }
+}
+
+fn unseen(name: &str, reason: Option<&str>) -> CheckLine {
+    CheckLine {
+        checked: false,
+        ..check(name, false, reason)
     }
 }
 
@@ -322,9 +332,14 @@ fn the_same_report_gives_the_same_bytes() {
 }
 
 #[test]
-fn information_alone_is_clean_and_a_failed_check_is_not() {
+fn information_alone_is_clean_a_failed_check_is_not_and_an_unseen_one_is_neither() {
     let mut report = clean();
     assert_eq!((report.status(), report.exit_status()), (Status::Clean, 0));
+    report.checks.push(unseen("x", None));
+    assert_eq!(
+        (report.status(), report.exit_status()),
+        (Status::Incomplete, 2)
+    );
     report.checks.push(check("x", false, None));
     assert_eq!(
         (report.status(), report.exit_status()),
@@ -429,8 +444,8 @@ fn every_sarif_result_names_a_rule_that_is_there() {
         );
     }
     let results = run["results"].as_array().unwrap();
-    // Seven items and two checks that did not pass.
-    assert_eq!(results.len(), 9);
+    // Seven items, two checks that did not pass and two that were not made.
+    assert_eq!(results.len(), 11);
     let mut fingerprints = std::collections::HashSet::new();
     for result in results {
         let place = usize::try_from(result["ruleIndex"].as_u64().unwrap()).unwrap();
@@ -463,15 +478,19 @@ fn junit_is_read_back_with_each_object_as_a_test() {
             ("five tables", true),
             ("three | foreign\\u{a}keys", false),
             ("no detail", false),
+            ("a job | runs", false),
+            ("no reason", false),
         ]
     );
+    let skipped = read.skipped;
+    assert_eq!(skipped, 2);
     assert_eq!(read.failures, 5);
 }
 
 #[test]
 fn an_annotation_is_one_command_on_one_line() {
     let text = written(|out| github::write(&awkward(), out));
-    assert_eq!(text.lines().count(), 7 + 2 + 1);
+    assert_eq!(text.lines().count(), 7 + 4 + 1);
     for line in text.lines() {
         let rest = line.strip_prefix("::").unwrap();
         let (command, message) = rest.split_once("::").unwrap();

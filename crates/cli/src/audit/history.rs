@@ -30,7 +30,7 @@ impl Ledgers {
                 row.checksum = recorded.get(&row.revision).cloned();
             }
         }
-        let alembic = alembic(db).await?;
+        let alembic = alembic_versions(db).await?;
         let backend = db.get_database_backend();
         let chain: Vec<ChainRevision<'_>> = REVISIONS
             .iter()
@@ -71,7 +71,9 @@ fn alembic_findings(rows: &[String], applied: Option<&[Applied]>) -> Vec<Finding
 }
 
 /// The rows of Alembic's ledger, by name, at most 100; `None` without it.
-async fn alembic(db: &impl ConnectionTrait) -> Result<Option<Vec<String>>, DbErr> {
+pub(crate) async fn alembic_versions(
+    db: &impl ConnectionTrait,
+) -> Result<Option<Vec<String>>, DbErr> {
     if !outreach_migration::ledger::table_exists(db, ALEMBIC).await? {
         return Ok(None);
     }

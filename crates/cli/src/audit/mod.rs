@@ -26,7 +26,7 @@ use sea_orm_migration::sea_orm::{
 
 pub(crate) use self::{
     expected::{expected, parse_revision},
-    history::Ledgers,
+    history::{Ledgers, alembic_versions},
     report::{report, sections},
 };
 use crate::exit::Error;
@@ -58,6 +58,8 @@ pub(crate) struct Examination {
     pub(crate) live: Schema,
     /// The ledgers and the ignored tables.
     own: Vec<Table>,
+    /// Names that were to be ignored and are those of no table.
+    pub(crate) not_ignored: Vec<String>,
     /// What stands in the way of changes; empty if no repair is planned.
     dependents: Vec<Dependent>,
     /// How they differ. With the newest revision each difference has the side
@@ -111,7 +113,10 @@ pub(crate) async fn examine(
         None => attribute(&expected, &entities::schema(backend)?, &live),
         Some(_) => compare(&expected, &live),
     };
+    let is_there = |name: &String| own.iter().any(|table| table.name.name == *name);
+    let not_ignored = request.ignored.iter().filter(|name| !is_there(name));
     Ok(Examination {
+        not_ignored: not_ignored.cloned().collect(),
         revision,
         expected,
         live,

@@ -9,7 +9,7 @@ use outreach_service::connect;
 use schema_audit::{
     inspect::Scope,
     repair::{Destructive, Options, prove_until},
-    report::{self, Item, Proof, Report},
+    report::{self, Proof, Report, Status},
     scratch::{ScratchOptions, interrupted},
 };
 
@@ -39,6 +39,9 @@ async fn look(connection: &Connection, arguments: &Audit) -> Result<(), Error> {
     };
     let examination = audit::examine(&db, &request).await?;
     db.close().await.map_err(Error::failed)?;
+    for name in &examination.not_ignored {
+        say_unknown("--ignore", name, "there is no table of this name");
+    }
     if let Some(diagram) = arguments.er {
         return write(arguments, |out| draw(&examination, diagram, out));
     }
@@ -47,9 +50,7 @@ async fn look(connection: &Connection, arguments: &Audit) -> Result<(), Error> {
     add_repair(connection, arguments, &examination, &mut report).await?;
     if arguments.format == AuditFormat::Markdown {
         report.sections = audit::sections(&examination);
-    }
-    if arguments.format == AuditFormat::Markdown && arguments.revision.is_none() {
-        let checklist = Box::pin(verify::run_checklist(connection)).await?;
+        let checklist = Box::pin(verify::run_checklist(connection, arguments.revision)).await?;
         report.checks = checklist.into_checks();
     }
     write(arguments, |out| match arguments.format {
@@ -60,9 +61,16 @@ async fn look(connection: &Connection, arguments: &Audit) -> Result<(), Error> {
         AuditFormat::Junit => report::junit::write(&report, out),
         AuditFormat::Github => report::github::write(&report, out),
     })?;
-    match report.exit_status() {
-        0 => Ok(()),
-        _ => Err(Error::findings()),
+    match report.status() {
+        Status::Clean => Ok(()),
+        Status::Findings => Err(Error::findings()),
+        Status::Incomplete => {
+            let unseen = report.checks.iter().filter(|check| !check.checked).count();
+            let unseen = output::counted(unseen as u64, "line");
+            Err(Error::failed_because(format!(
+                "{unseen} of the checklist could not be looked at"
+            )))
+        }
     }
 }
 
@@ -107,7 +115,15 @@ async fn add_repair(
     if !arguments.repair && !arguments.prove {
         return Ok(());
     }
-    report.repair = Some(examination.repair(destructive(&arguments.destructive)));
+    let plan = examination.repair(destructive(&arguments.destructive));
+    for label in arguments.destructive.iter().filter(|label| *label != "all") {
+        let statements = &mut plan.statements.iter().filter(|one| one.destructive);
+        if !statements.any(|one| one.mends.contains(label)) {
+            let reason = "no statement of the repair that destroys data is for this finding";
+            say_unknown("--destructive", label, reason);
+        }
+    }
+    report.repair = Some(plan);
     if !arguments.prove {
         return Ok(());
     }
@@ -134,17 +150,15 @@ async fn add_repair(
     )
     .await
     .map_err(Error::failed)?;
-    report.proof = Some(Proof {
-        clean: proof.clean,
-        left_out: proof.left_out,
-        refused: proof.refused,
-        remaining: proof.left.iter().map(Item::from).collect(),
-        error: proof
-            .failed
-            .map(|failed| format!("{}: {}", failed.error, failed.statement)),
-    });
+    report.proof = Some(Proof::from(&proof));
     report.repair = Some(proof.plan);
     Ok(())
+}
+
+/// What was named on the command line and means nothing is no silent success.
+fn say_unknown(option: &str, name: &str, reason: &str) {
+    let name = outreach_domain::excerpt(name, 200);
+    output::say(&format!("warning: {option} `{name}`: {reason}"));
 }
 
 fn destructive(named: &[String]) -> Destructive {

@@ -36,6 +36,7 @@ use clap::Parser;
 use schema_audit::{
     compare::compare,
     inspect::{Scope, inspect},
+    repair::Destructive,
     schema::Schema,
 };
 use tokio::{sync::Semaphore, task::JoinSet};
@@ -65,6 +66,10 @@ struct Options {
     /// Repairs each database that differs, and compares again.
     #[arg(long)]
     prove: bool,
+    /// Leaves out of those repairs what destroys data: what is left out, and
+    /// nothing else, must stay as it is.
+    #[arg(long, requires = "prove")]
+    destroy_nothing: bool,
     /// Prints all findings of each case.
     #[arg(long)]
     findings: bool,
@@ -94,12 +99,18 @@ async fn main() -> anyhow::Result<ExitCode> {
 async fn run(builder: Arc<Builder>, cases: Vec<Case>, options: &Options) -> anyhow::Result<Report> {
     let turns = Arc::new(Semaphore::new(options.jobs.max(1)));
     let mut running = JoinSet::new();
-    let prove = options.prove;
+    let destructive = if options.destroy_nothing {
+        Destructive::Never
+    } else {
+        Destructive::All
+    };
+    let prove = options.prove.then_some(destructive);
     for case in cases {
         let (builder, turns) = (Arc::clone(&builder), Arc::clone(&turns));
+        let prove = prove.clone();
         running.spawn(async move {
             let _turn = turns.acquire_owned().await;
-            let pair = look(&builder, &case, prove).await;
+            let pair = look(&builder, &case, prove.as_ref()).await;
             (case, pair)
         });
     }
@@ -116,17 +127,18 @@ async fn run(builder: Arc<Builder>, cases: Vec<Case>, options: &Options) -> anyh
 }
 
 /// Builds the case's databases and compares them.
-async fn look(builder: &Builder, case: &Case, prove: bool) -> anyhow::Result<Pair> {
+async fn look(builder: &Builder, case: &Case, prove: Option<&Destructive>) -> anyhow::Result<Pair> {
     let a = schema(builder, case, Side::A).await?;
     let a_again = schema(builder, case, Side::A).await?;
     let b = schema(builder, case, Side::B).await?;
     let b_again = schema(builder, case, Side::B).await?;
     let mut twice = compare(&a, &a_again);
     twice.extend(compare(&b, &b_again));
-    let faults = if prove && case.is_drift() {
-        Some(prove::faults(builder, case, &a, &b).await?)
-    } else {
-        None
+    let faults = match prove {
+        Some(destructive) if case.is_drift() => {
+            Some(prove::faults(builder, case, &a, &b, destructive).await?)
+        }
+        _ => None,
     };
     Ok(Pair {
         forward: compare(&a, &b),

@@ -1,11 +1,14 @@
 //! Whether the repair of what was found is a repair.
 
+use std::collections::BTreeSet;
+
 use schema_audit::{
-    compare::Finding,
-    inspect::Scope,
+    compare::{Finding, Severity, compare},
+    inspect::{Scope, inspect},
     repair::{Destructive, Options, Proof, label, prove_on},
     schema::Schema,
 };
+use sea_orm::DatabaseConnection;
 
 use crate::{
     build::Builder,
@@ -19,11 +22,13 @@ pub(crate) async fn faults(
     case: &Case,
     a: &Schema,
     b: &Schema,
+    destructive: &Destructive,
 ) -> anyhow::Result<Vec<String>> {
     let mut faults = Vec::new();
     for (expected, side, direction) in [(a, Side::B, "b to a"), (b, Side::A, "a to b")] {
-        let proof = prove(builder, case, expected, side).await?;
-        faults.extend(wrong(&proof).map(|what| format!("repair {direction}: {what}")));
+        let (proof, inexact) = prove(builder, case, expected, side, destructive.clone()).await?;
+        let wrong = wrong(&proof).chain(inexact);
+        faults.extend(wrong.map(|what| format!("repair {direction}: {what}")));
     }
     Ok(faults)
 }
@@ -33,22 +38,48 @@ async fn prove(
     case: &Case,
     expected: &Schema,
     side: Side,
-) -> anyhow::Result<Proof> {
+    destructive: Destructive,
+) -> anyhow::Result<(Proof, Vec<String>)> {
     let options = Options {
-        destructive: Destructive::All,
+        destructive,
         ..Options::default()
     };
     let database = builder.build(case, side).await?;
     let proof = match database.connect().await {
         Ok(connection) => {
-            let proof = prove_on(&connection, &Scope::All, expected, &options).await;
+            let proof = on_copy(&connection, expected, &options).await;
             connection.close().await?;
-            proof.map_err(anyhow::Error::from)
+            proof
         }
         Err(error) => Err(error),
     };
     database.drop().await?;
     proof
+}
+
+/// The proof, and where what is left is not what the plan says that it leaves.
+async fn on_copy(
+    connection: &DatabaseConnection,
+    expected: &Schema,
+    options: &Options,
+) -> anyhow::Result<(Proof, Vec<String>)> {
+    let before = compare(expected, &inspect(connection, &Scope::All).await?);
+    let proof = prove_on(connection, &Scope::All, expected, options).await?;
+    if proof.failed.is_some() {
+        return Ok((proof, Vec::new()));
+    }
+    let after = compare(expected, &inspect(connection, &Scope::All).await?);
+    let refused = proof.refused.iter().map(|refusal| &refusal.finding);
+    let stays: BTreeSet<&String> = refused.chain(&proof.left_out).collect();
+    let mut inexact = Vec::new();
+    for finding in before.iter().filter(|f| f.severity > Severity::Info) {
+        let label = label(finding);
+        let stays = stays.contains(&label);
+        if stays && !after.contains(finding) {
+            inexact.push(format!("left out or refused, and changed: {label}"));
+        }
+    }
+    Ok((proof, inexact))
 }
 
 fn wrong(proof: &Proof) -> impl Iterator<Item = String> {

@@ -10,7 +10,7 @@ mod subject;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeSet;
+use std::collections::HashMap;
 
 use subject::Subject;
 
@@ -67,12 +67,57 @@ struct About {
     subjects: Vec<Subject>,
 }
 
+impl About {
+    /// The object, without its schema.
+    fn object(&self) -> &str {
+        &self.finding.object.object
+    }
+}
+
+/// One comparison. Findings meet only those of the same object, which are found
+/// by its name: a schema of many tables has many findings.
+struct Comparison {
+    all: Vec<About>,
+    by_object: HashMap<String, Vec<usize>>,
+}
+
+impl Comparison {
+    fn of(expected: &Schema, actual: &Schema) -> Self {
+        let all: Vec<About> = compare(expected, actual)
+            .into_iter()
+            .map(|finding| About {
+                subjects: subject::of(&finding, expected, actual),
+                finding,
+            })
+            .collect();
+        let mut by_object: HashMap<String, Vec<usize>> = HashMap::new();
+        for (place, about) in all.iter().enumerate() {
+            let places = by_object.entry(about.object().to_owned()).or_default();
+            places.push(place);
+        }
+        Self { all, by_object }
+    }
+
+    /// What was found of an object.
+    fn on(&self, object: &str) -> impl Iterator<Item = &About> {
+        let places = self.by_object.get(object).into_iter().flatten();
+        places.filter_map(|place| self.all.get(*place))
+    }
+
+    /// What is about one of the subjects that a finding is about.
+    fn sharing<'a>(&'a self, about: &'a About) -> impl Iterator<Item = &'a About> {
+        self.on(about.object()).filter(|found| {
+            let mut subjects = found.subjects.iter();
+            subjects.any(|subject| about.subjects.contains(subject))
+        })
+    }
+}
+
 /// The three comparisons.
 struct Pairs {
-    database: Vec<About>,
-    entities: Vec<About>,
-    entities_to_database: Vec<About>,
-    absent_in_database: BTreeSet<Subject>,
+    database: Comparison,
+    entities: Comparison,
+    entities_to_database: Comparison,
 }
 
 impl Pairs {
@@ -83,32 +128,17 @@ impl Pairs {
             schema.name = None;
             schema
         });
-        let about = |expected: &Schema, actual: &Schema| -> Vec<About> {
-            compare(expected, actual)
-                .into_iter()
-                .map(|finding| About {
-                    subjects: subject::of(&finding, expected, actual),
-                    finding,
-                })
-                .collect()
-        };
-        let of_database = about(&migrations, &database);
         Self {
-            absent_in_database: of_database
-                .iter()
-                .filter(|about| about.finding.actual.is_none())
-                .flat_map(|about| about.subjects.iter().cloned())
-                .collect(),
-            database: of_database,
-            entities: about(&migrations, &entities),
-            entities_to_database: about(&entities, &database),
+            database: Comparison::of(&migrations, &database),
+            entities: Comparison::of(&migrations, &entities),
+            entities_to_database: Comparison::of(&entities, &database),
         }
     }
 
     /// What the database has otherwise than the migrations.
     fn of_database(&self) -> Vec<Finding> {
-        let found = self.database.iter().map(|about| {
-            let partners: Vec<&About> = sharing(&self.entities, &about.subjects).collect();
+        let found = self.database.all.iter().map(|about| {
+            let partners: Vec<&About> = self.entities.sharing(about).collect();
             if partners.is_empty() {
                 return with_side(&about.finding, Side::Database);
             }
@@ -118,7 +148,7 @@ impl Pairs {
                 .chain(&about.subjects)
                 .cloned()
                 .collect();
-            if !self.disagree(&subjects) {
+            if !self.disagree(about.object(), &subjects) {
                 return with_side(&about.finding, Side::Migrations);
             }
             let mut finding = with_side(&about.finding, Side::All);
@@ -134,13 +164,11 @@ impl Pairs {
 
     /// What the entities alone have otherwise than the migrations.
     fn of_entities(&self) -> Vec<Finding> {
-        let alone = self
-            .entities
-            .iter()
-            .filter(|about| sharing(&self.database, &about.subjects).next().is_none());
+        let alone = self.entities.all.iter();
+        let alone = alone.filter(|about| self.database.sharing(about).next().is_none());
         let blamed = alone.filter(|about| {
-            self.disagree(&about.subjects)
-                || self.database_is_silent(&about.subjects)
+            self.disagree(about.object(), &about.subjects)
+                || self.database_is_silent(about)
                 || !self.told_of_database(about)
         });
         blamed
@@ -150,8 +178,8 @@ impl Pairs {
 
     /// Whether entities and database differ in one of them, or in what is inside
     /// of a table or column that both have and the migrations lack.
-    fn disagree(&self, subjects: &[Subject]) -> bool {
-        self.entities_to_database.iter().any(|about| {
+    fn disagree(&self, object: &str, subjects: &[Subject]) -> bool {
+        self.entities_to_database.on(object).any(|about| {
             about
                 .subjects
                 .iter()
@@ -160,33 +188,25 @@ impl Pairs {
     }
 
     /// Whether the database lacks the table or column that they are in.
-    fn database_is_silent(&self, subjects: &[Subject]) -> bool {
-        subjects.iter().any(|subject| {
-            self.absent_in_database
-                .iter()
-                .any(|absent| absent.covers(subject))
-        })
+    fn database_is_silent(&self, about: &About) -> bool {
+        let mut absent = self
+            .database
+            .on(about.object())
+            .filter(|other| other.finding.actual.is_none())
+            .flat_map(|other| &other.subjects);
+        absent.any(|absent| about.subjects.iter().any(|subject| absent.covers(subject)))
     }
 
     /// Whether the database's side tells the same in other words: a foreign key
     /// that is another by its name is a new one by its definition. Entities and
     /// database agree on it then, and it is a finding of the migrations there.
     fn told_of_database(&self, about: &About) -> bool {
-        self.database.iter().any(|other| {
+        self.database.on(about.object()).any(|other| {
             other.finding.category == about.finding.category
-                && other.finding.object.object == about.finding.object.object
-                && sharing(&self.entities, &other.subjects).next().is_some()
-                && !self.disagree(&other.subjects)
+                && self.entities.sharing(other).next().is_some()
+                && !self.disagree(other.object(), &other.subjects)
         })
     }
-}
-
-fn sharing<'a>(
-    all: &'a [About],
-    subjects: &'a [Subject],
-) -> impl Iterator<Item = &'a About> + use<'a> {
-    all.iter()
-        .filter(move |about| about.subjects.iter().any(|found| subjects.contains(found)))
 }
 
 fn with_side(finding: &Finding, side: Side) -> Finding {

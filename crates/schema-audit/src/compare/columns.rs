@@ -1,7 +1,7 @@
 //! Columns.
 
-use super::{Code, Comparison, Severity, default, describe, types};
-use crate::schema::{Column, Generated, Identity, ObjectPath, Table};
+use super::{Code, Comparison, Severity, default, describe, expression, types};
+use crate::schema::{Column, Dialect, Generated, Identity, ObjectPath, Table};
 
 impl<'a> Comparison<'a> {
     pub(super) fn columns(&mut self, expected: &'a Table, actual: &'a Table) {
@@ -86,8 +86,14 @@ impl<'a> Comparison<'a> {
     }
 
     fn default(&mut self, path: &ObjectPath, expected: &Column, actual: &Column) {
-        let (wanted, found) = (expected.default.as_deref(), actual.default.as_deref());
-        if wanted == found || !self.says(wanted.is_some(), found.is_some()) {
+        let (wanted, found) = match self.expected.dialect {
+            Dialect::Postgres => (expected.default.as_deref(), actual.default.as_deref()),
+            // To SQLite, DEFAULT NULL is to have none. To PostgreSQL it is to have
+            // another one than the column's domain.
+            Dialect::Sqlite => (not_null(expected), not_null(actual)),
+        };
+        if expression::options_agree(wanted, found) || !self.says(wanted.is_some(), found.is_some())
+        {
             return;
         }
         let same_meaning = match (wanted, found) {
@@ -113,7 +119,7 @@ impl<'a> Comparison<'a> {
     }
 
     fn computed(&mut self, path: &ObjectPath, expected: &Column, actual: &Column) {
-        if expected.generated != actual.generated
+        if !same_generated(expected.generated.as_ref(), actual.generated.as_ref())
             && self.says(expected.generated.is_some(), actual.generated.is_some())
         {
             let text = |generated: &Option<Generated>| generated.as_ref().map(describe::generated);
@@ -135,5 +141,19 @@ impl<'a> Comparison<'a> {
                 text(actual.identity),
             );
         }
+    }
+}
+
+fn not_null(column: &Column) -> Option<&str> {
+    let default = column.default.as_deref();
+    default.filter(|text| !default::agree(Dialect::Sqlite, ("", text), ("", "NULL")))
+}
+
+fn same_generated(a: Option<&Generated>, b: Option<&Generated>) -> bool {
+    match (a, b) {
+        (Some(a), Some(b)) => {
+            a.stored == b.stored && expression::agree(&a.expression, &b.expression)
+        }
+        (a, b) => a == b,
     }
 }

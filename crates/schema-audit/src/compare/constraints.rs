@@ -1,7 +1,7 @@
 //! Keys, foreign keys, checks and exclusion constraints.
 
 use super::{
-    Code, Comparison, describe,
+    Code, Comparison, describe, expression,
     matching::{Matched, matched},
 };
 use crate::schema::{Check, Exclusion, ForeignKey, Index, Key, Source, Table};
@@ -315,7 +315,7 @@ impl<'a> Comparison<'a> {
             changed: Code::CheckChanged,
         };
         let same = |a: &Check, b: &Check| {
-            a.expression == b.expression
+            expression::agree(&a.expression, &b.expression)
                 && a.no_inherit == b.no_inherit
                 && a.not_valid == b.not_valid
         };
@@ -327,7 +327,7 @@ impl<'a> Comparison<'a> {
                 &|a, b| same(a, b) && same_name(a, b),
                 &same,
                 &same_name,
-                &|a, b| a.expression == b.expression,
+                &|a, b| expression::agree(&a.expression, &b.expression),
             ],
         );
         self.members(expected, &codes, members, &same);
@@ -342,7 +342,7 @@ impl<'a> Comparison<'a> {
             unexpected: Code::ExclusionUnexpected,
             changed: Code::ExclusionChanged,
         };
-        let same = |a: &Exclusion, b: &Exclusion| a.definition == b.definition;
+        let same = |a: &Exclusion, b: &Exclusion| expression::agree(&a.definition, &b.definition);
         let members = matched(
             &expected.exclusions,
             &actual.exclusions,

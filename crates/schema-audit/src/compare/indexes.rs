@@ -3,10 +3,10 @@
 use super::{
     Code, Comparison,
     constraints::{Codes, Member},
-    describe,
+    describe, expression,
     matching::matched,
 };
-use crate::schema::{Index, Source, Table};
+use crate::schema::{Index, IndexKey, Source, Table};
 
 impl Member for Index {
     fn name(&self) -> Option<&str> {
@@ -31,12 +31,24 @@ fn same(a: &Index, b: &Index) -> bool {
     a.method == b.method
         && a.unique == b.unique
         && a.nulls_not_distinct == b.nulls_not_distinct
-        && a.keys == b.keys
+        && a.keys.len() == b.keys.len()
+        && a.keys.iter().zip(&b.keys).all(|(a, b)| same_key(a, b))
         && a.include == b.include
-        && a.predicate == b.predicate
+        && expression::options_agree(a.predicate.as_deref(), b.predicate.as_deref())
         && a.options == b.options
         && a.invalid == b.invalid
         && a.only == b.only
+}
+
+fn same_key(a: &IndexKey, b: &IndexKey) -> bool {
+    let same_expression = a.is_column == b.is_column
+        && (a.expression == b.expression
+            || !a.is_column && expression::agree(&a.expression, &b.expression));
+    same_expression
+        && a.descending == b.descending
+        && a.nulls_first == b.nulls_first
+        && a.operator_class == b.operator_class
+        && a.collation == b.collation
 }
 
 impl<'a> Comparison<'a> {

@@ -13,8 +13,10 @@ mod comments;
 mod constraints;
 pub(crate) mod default;
 mod describe;
+mod expression;
 mod finding;
 mod indexes;
+mod letter_case;
 mod matching;
 mod standalone;
 mod tables;
@@ -22,13 +24,15 @@ mod tables;
 mod tests;
 mod types;
 
+use std::collections::BTreeSet;
+
 pub use code::{Category, Code};
 pub(crate) use constraints::plain_unique;
 pub use finding::{Finding, Severity, Side};
 
-use self::by_name::ByName;
+use self::{by_name::ByName, letter_case::Spelling};
 use crate::entities::in_words_of;
-use crate::schema::{ObjectName, ObjectPath, Schema, Source};
+use crate::schema::{Dialect, ObjectName, ObjectPath, Schema, Source};
 
 /// The differences between what should be there and what is there, ordered by
 /// object, then by code. The same two schemas give the same findings, byte for
@@ -47,6 +51,38 @@ pub fn compare(expected: &Schema, actual: &Schema) -> Vec<Finding> {
 }
 
 fn compare_same_words(expected: &Schema, actual: &Schema) -> Vec<Finding> {
+    if [expected.dialect, actual.dialect] == [Dialect::Sqlite; 2] {
+        compare_sqlite(expected, actual)
+    } else {
+        compare_spelled(expected, actual, Vec::new())
+    }
+}
+
+/// A table that differs by more than the letter case of names is compared by its
+/// names as they are, because what a repair does depends on them.
+fn compare_sqlite(expected: &Schema, actual: &Schema) -> Vec<Finding> {
+    let mut except = BTreeSet::new();
+    loop {
+        let Some((respelled, spellings)) = letter_case::in_spelling_of(expected, actual, &except)
+        else {
+            return compare_spelled(expected, actual, Vec::new());
+        };
+        let tables: BTreeSet<String> = spellings.iter().map(|s| s.table.name.clone()).collect();
+        let findings = compare_spelled(expected, &respelled, spellings);
+        let differing = findings
+            .iter()
+            .filter(|finding| finding.severity != Severity::Info)
+            .map(|finding| finding.object.object.clone())
+            .filter(|table| tables.contains(table));
+        let before = except.len();
+        except.extend(differing);
+        if except.len() == before {
+            return findings;
+        }
+    }
+}
+
+fn compare_spelled(expected: &Schema, actual: &Schema, spellings: Vec<Spelling>) -> Vec<Finding> {
     let mut comparison = Comparison {
         expected,
         actual,
@@ -54,6 +90,7 @@ fn compare_same_words(expected: &Schema, actual: &Schema) -> Vec<Finding> {
         actual_by: ByName::new(actual),
         findings: Vec::new(),
     };
+    comparison.spellings(spellings);
     comparison.schemas();
     comparison.tables();
     comparison.enums();
@@ -133,6 +170,19 @@ impl<'a> Comparison<'a> {
             actual,
             side: None,
         });
+    }
+
+    fn spellings(&mut self, spellings: Vec<Spelling>) {
+        for Spelling {
+            table,
+            column,
+            actual,
+        } in spellings
+        {
+            let path = self.path(&table, column.as_deref());
+            let expected = column.unwrap_or(table.name);
+            self.add(Code::NameChanged, path, Some(expected), Some(actual));
+        }
     }
 
     fn schemas(&mut self) {

@@ -1,7 +1,7 @@
 //! Types and sequences.
 
-use super::{Code, Comparison, by_name::ByName};
-use crate::schema::{Domain, Enum, Schema, Sequence};
+use super::{Code, Comparison, by_name::ByName, expression, matching::matched};
+use crate::schema::{Check, Domain, Enum, Schema, Sequence};
 
 impl<'a> Comparison<'a> {
     pub(super) fn enums(&mut self) {
@@ -40,11 +40,12 @@ impl<'a> Comparison<'a> {
             match self.actual_by.domains.get(&wanted.name).copied() {
                 None => self.add(Code::DomainMissing, path, Some(domain(wanted)), None),
                 Some(found) => {
-                    let (a, b) = (domain(wanted), domain(found));
-                    if a != b {
+                    if !same_domain(wanted, found) {
+                        let (a, b) = (domain(wanted), domain(found));
                         self.add(Code::DomainChanged, path.clone(), Some(a), Some(b));
                     }
                     self.comment(&path, wanted.comment.as_ref(), found.comment.as_ref());
+                    self.conditions(wanted, found);
                 }
             }
         }
@@ -52,6 +53,17 @@ impl<'a> Comparison<'a> {
             if !self.expected_by.domains.contains_key(&found.name) {
                 let path = self.path(&found.name, None);
                 self.add(Code::DomainUnexpected, path, None, Some(domain(found)));
+            }
+        }
+    }
+
+    /// The comments of a domain's conditions.
+    fn conditions(&mut self, expected: &Domain, actual: &Domain) {
+        for wanted in &expected.checks {
+            let named = |check: &&Check| check.name.is_some() && check.name == wanted.name;
+            if let Some(found) = actual.checks.iter().find(named) {
+                let path = self.path(&expected.name, wanted.name.as_deref());
+                self.comment(&path, wanted.comment.as_ref(), found.comment.as_ref());
             }
         }
     }
@@ -119,6 +131,20 @@ fn goes_with_its_column(sequence: &Sequence, other: &ByName<'_>) -> bool {
         .get(&owner.table)
         .and_then(|table| table.column(&owner.column));
     owner.identity || column.is_none()
+}
+
+/// The names of the conditions do not count.
+fn same_domain(a: &Domain, b: &Domain) -> bool {
+    let same_check = |a: &Check, b: &Check| {
+        a.not_valid == b.not_valid && expression::agree(&a.expression, &b.expression)
+    };
+    let checks = matched(&a.checks, &b.checks, &[&same_check]);
+    a.data_type == b.data_type
+        && a.collation == b.collation
+        && a.nullable == b.nullable
+        && expression::options_agree(a.default.as_deref(), b.default.as_deref())
+        && checks.missing.is_empty()
+        && checks.unexpected.is_empty()
 }
 
 fn domain(domain: &Domain) -> String {

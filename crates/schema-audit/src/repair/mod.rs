@@ -37,7 +37,8 @@ pub struct Options {
 }
 
 /// Which statements that destroy data are wanted. The others are planned too,
-/// but left out when the plan runs and commented out when it is printed.
+/// but left out when the plan runs and commented out when it is printed; and so
+/// is what is there only for their sake, or would fail without them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum Destructive {
     /// None.
@@ -73,7 +74,7 @@ pub fn repair(expected: &Schema, actual: &Schema, findings: &[Finding], options:
         Dialect::Sqlite => sqlite::plan(expected, actual, findings, options),
     };
     for statement in &mut plan.statements {
-        statement.left_out = statement.destructive && !options.destructive.wants(&statement.mends);
+        statement.left_out |= statement.destructive && !options.destructive.wants(&statement.mends);
     }
     plan
 }

@@ -51,8 +51,8 @@ pub struct Statement {
     /// Whether it is left out unless asked for by name: it destroys what cannot
     /// be got back.
     pub destructive: bool,
-    /// Whether it is left out: it is destructive and was not asked for. Set by
-    /// [`repair`](super::repair), not by what plans the statement.
+    /// Whether it is left out: it is destructive and was not asked for, or it goes
+    /// with one that is, whose finding is then among those it mends.
     #[serde(default)]
     pub left_out: bool,
 }

@@ -23,12 +23,28 @@ impl Hazard {
 }
 
 impl Plan {
-    /// The plan as an SQL script for `psql` or `sqlite3`, in one transaction, with
-    /// the settings that it needs: each statement below the
+    /// The plan as an SQL script for `psql`, `sqlite3` or any other client, in one
+    /// transaction, with the settings that it needs. One with control characters in
+    /// it, other than line breaks and tabs, is all commented out, with those
+    /// characters replaced: a terminal would obey them. It has each statement below the
     /// findings that it mends and what it costs, the ones that are left out and
     /// the refused findings as comments.
     #[must_use]
     pub fn to_sql(&self) -> String {
+        let sql = self.script();
+        if !sql.contains(is_unsafe) {
+            return sql;
+        }
+        let mut commented = String::new();
+        let reason = "not to be run from here: names or definitions in it have control characters";
+        comment(&mut commented, reason);
+        for line in sql.lines() {
+            comment(&mut commented, line);
+        }
+        commented
+    }
+
+    fn script(&self) -> String {
         let mut sql = String::new();
         for refusal in &self.refused {
             comment(
@@ -49,14 +65,23 @@ impl Plan {
         for statement in &self.statements {
             sql.push('\n');
             write_statement(&mut sql, statement);
+            let noted = self.dialect == Dialect::Sqlite && !statement.left_out;
+            if let Some(note) = sqlite::note(statement).filter(|_| noted) {
+                let _ = writeln!(sql, "{note};");
+            }
         }
         sql.push('\n');
         match self.dialect {
             Dialect::Postgres => sql += "COMMIT;\n",
-            Dialect::Sqlite => sql += &sqlite::closing(),
+            Dialect::Sqlite => sql += &sqlite::closing(self),
         }
         sql
     }
+}
+
+/// What a script may have to lay out its text, and nothing else of that kind.
+fn is_unsafe(c: char) -> bool {
+    c.is_control() && !matches!(c, '\n' | '\t')
 }
 
 fn write_statement(sql: &mut String, statement: &Statement) {
@@ -69,7 +94,11 @@ fn write_statement(sql: &mut String, statement: &Statement) {
     if statement.left_out {
         comment(
             sql,
-            "left out because it destroys data; ask for it by name:",
+            if statement.destructive {
+                "left out because it destroys data; ask for it by name:"
+            } else {
+                "left out with a statement that destroys data:"
+            },
         );
         for line in format!("{};", statement.sql).lines() {
             comment(sql, line);
@@ -111,6 +140,20 @@ mod tests {
         let sql = plan.to_sql();
         assert!(sql.contains("-- DROP\n-- TABLE \"t\";\n"), "{sql}");
         assert!(sql.contains("SET LOCAL search_path = \"public\", pg_temp;\n"));
+    }
+
+    #[test]
+    fn a_script_with_control_characters_is_shown_without_them_and_runs_nothing() {
+        for dialect in [Dialect::Postgres, Dialect::Sqlite] {
+            let plan = Plan {
+                dialect,
+                statements: vec![statement("DROP INDEX \"a\u{1b}[2J\rb\"", false)],
+                ..Plan::default()
+            };
+            let sql = plan.to_sql();
+            assert!(!sql.contains(is_unsafe), "{sql:?}");
+            assert!(sql.lines().all(|line| line.starts_with("--")), "{sql}");
+        }
     }
 
     #[test]

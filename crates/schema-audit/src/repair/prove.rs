@@ -13,7 +13,10 @@ use crate::{
     scratch::{Scratch, ScratchError, ScratchOptions},
 };
 
-/// What a proof has shown.
+/// What a proof has shown. The copy has no rows, so that it is about the schema
+/// alone: whether rows break a new condition
+/// ([`Hazard::MayFail`](super::Hazard::MayFail)), or change when their column gets
+/// another type, it does not show.
 #[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
 pub struct Proof {
     /// Whether every finding above information is gone from the copy, but for

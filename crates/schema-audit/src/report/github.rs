@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use super::{Item, Report, Status, escape, words};
+use super::{Item, Report, escape, words};
 use crate::compare::Severity;
 
 /// Writes a workflow command for each item and each check that did not pass,
@@ -21,23 +21,20 @@ pub fn write(report: &Report, out: &mut impl Write) -> io::Result<()> {
         write_command(command, &title(item), &message(item), out)?;
     }
     for check in report.checks.iter().filter(|check| !check.passed) {
-        let detail = check.detail.as_deref().unwrap_or("did not pass");
-        write_command(
-            "error",
-            &escape::value(&check.name),
-            &escape::value(detail),
-            out,
-        )?;
+        let detail = escape::value(words::detail(check));
+        let (command, message) = if check.checked {
+            ("error", detail)
+        } else {
+            ("warning", format!("could not be looked at: {detail}"))
+        };
+        write_command(command, &escape::value(&check.name), &message, out)?;
     }
     let counts = report.counts();
-    let (status, errors, warnings) = match report.status() {
-        Status::Clean => ("clean", counts.error, counts.warning),
-        Status::Findings => ("findings", counts.error, counts.warning),
-    };
     let outcome = format!(
-        "{status}: {}, {}, {} for information",
-        words::count(errors, "error", "errors"),
-        words::count(warnings, "warning", "warnings"),
+        "{}: {}, {}, {} for information",
+        words::status(report.status()),
+        words::count(counts.error, "error", "errors"),
+        words::count(counts.warning, "warning", "warnings"),
         counts.info,
     );
     write_command("notice", &escape::value(&report.tool), &outcome, out)

@@ -105,9 +105,12 @@ fn check(check: &CheckLine) -> TestCase {
     let detail = check.detail.as_deref().map(escape::value);
     let status = if check.passed {
         TestCaseStatus::success()
+    } else if check.checked {
+        failure("check-failed", &[escape::value(words::detail(check))])
     } else {
-        let detail = detail.clone().unwrap_or_else(|| "did not pass".to_owned());
-        failure("check-failed", &[detail])
+        let mut status = TestCaseStatus::skipped();
+        status.set_message(escape::value(words::detail(check)));
+        status
     };
     let mut case = TestCase::new(escape::value(&check.name), status);
     case.set_classname("checklist");

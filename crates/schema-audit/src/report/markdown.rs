@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::{
-    Item, Proof, Report, Status, blocks, escape,
+    CheckLine, Item, Proof, Report, Status, blocks, escape,
     groups::{by_kind, by_object},
     words,
 };
@@ -47,6 +47,10 @@ fn write_summary(report: &Report, out: &mut impl Write) -> io::Result<()> {
     let status = match report.status() {
         Status::Clean => "**Clean**: what is there is what should be there.",
         Status::Findings => "**Findings**: what is there differs from what should be there.",
+        Status::Incomplete => {
+            "**Incomplete**: nothing was found, but not all could be looked at; see the \
+             verification checklist."
+        }
     };
     writeln!(out, "{status}\n")?;
     write_header(&["", ""], out)?;
@@ -90,7 +94,12 @@ fn write_what_works(report: &Report, out: &mut impl Write) -> io::Result<()> {
     )?;
     if !report.checks.is_empty() {
         let checks = words::count(report.checks.len(), "check", "checks");
-        writeln!(out, "- {passed} of {checks} passed")?;
+        let unseen = report.checks.iter().filter(|check| !check.checked).count();
+        let unseen = match unseen {
+            0 => String::new(),
+            unseen => format!(", {unseen} could not be looked at"),
+        };
+        writeln!(out, "- {passed} of {checks} passed{unseen}")?;
     }
     Ok(())
 }
@@ -200,6 +209,9 @@ fn write_unmodelled(side: &str, things: &[Unmodelled], out: &mut impl Write) -> 
 
 fn write_repair(plan: &Plan, out: &mut impl Write) -> io::Result<()> {
     writeln!(out, "\n## Repair\n")?;
+    if plan.statements.is_empty() && plan.refused.is_empty() {
+        return writeln!(out, "Nothing to mend.");
+    }
     write_code("sql", &plan.to_sql(), out)?;
     if !plan.refused.is_empty() {
         writeln!(out, "\n### Not repaired\n")?;
@@ -212,7 +224,7 @@ fn write_repair(plan: &Plan, out: &mut impl Write) -> io::Result<()> {
 }
 
 fn write_proof(proof: &Proof, out: &mut impl Write) -> io::Result<()> {
-    writeln!(out, "\n### Proof on a scratch copy\n")?;
+    writeln!(out, "\n### Proof on a scratch copy without rows\n")?;
     writeln!(out, "{}.", plain(&words::proof(proof)))?;
     if proof.remaining.is_empty() {
         return Ok(());
@@ -230,8 +242,15 @@ fn write_checks(report: &Report, out: &mut impl Write) -> io::Result<()> {
     }
     writeln!(out, "\n## Verification checklist\n")?;
     for check in &report.checks {
-        let mark = if check.passed { "✅" } else { "❌" };
+        let mark = match check {
+            CheckLine { checked: false, .. } => "❔",
+            CheckLine { passed: true, .. } => "✅",
+            _ => "❌",
+        };
         write!(out, "- {mark} {}", plain(&check.name))?;
+        if !check.checked {
+            write!(out, ": not looked at")?;
+        }
         match &check.detail {
             Some(detail) => writeln!(out, ": {}", plain(detail))?,
             None => writeln!(out)?,

@@ -41,7 +41,7 @@ pub struct Report {
     /// What became of the repair on a scratch copy, if that was asked for.
     pub proof: Option<Proof>,
     /// A checklist; a line that did not pass makes the report one with
-    /// findings.
+    /// findings, one that was not looked at makes a clean one incomplete.
     pub checks: Vec<CheckLine>,
     /// Further parts, for the formats that people read.
     pub sections: Vec<Section>,
@@ -84,6 +84,8 @@ pub struct Proof {
 pub struct CheckLine {
     /// What was to be true.
     pub name: String,
+    /// Whether it was looked at. Where not, the detail says why.
+    pub checked: bool,
     /// Whether it is.
     pub passed: bool,
     /// What was seen.
@@ -125,6 +127,14 @@ pub enum Block {
     },
 }
 
+impl CheckLine {
+    /// Whether it was looked at, and is not true.
+    #[must_use]
+    pub const fn failed(&self) -> bool {
+        self.checked && !self.passed
+    }
+}
+
 /// Whether anything was found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
@@ -133,6 +143,9 @@ pub enum Status {
     Clean,
     /// At least one error or warning, or a check that did not pass.
     Findings,
+    /// Nothing was found, but something that was asked for could not be looked
+    /// at.
+    Incomplete,
 }
 
 /// How many items there are of each severity.
@@ -214,20 +227,23 @@ impl Report {
     #[must_use]
     pub fn status(&self) -> Status {
         let found = self.items.iter().any(Item::counts);
-        if found || self.checks.iter().any(|check| !check.passed) {
+        if found || self.checks.iter().any(CheckLine::failed) {
             Status::Findings
+        } else if self.checks.iter().any(|check| !check.checked) {
+            Status::Incomplete
         } else {
             Status::Clean
         }
     }
 
-    /// The exit status of a program that printed it: 0 clean, 1 findings. (2 is
-    /// for a program that has no report because it could not look.)
+    /// The exit status of a program that printed it: 0 clean, 1 findings, 2
+    /// something could not be looked at (as for a program that has no report).
     #[must_use]
     pub fn exit_status(&self) -> u8 {
         match self.status() {
             Status::Clean => 0,
             Status::Findings => 1,
+            Status::Incomplete => 2,
         }
     }
 }

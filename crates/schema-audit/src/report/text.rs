@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use super::{
-    Item, Proof, Report, Status, escape,
+    CheckLine, Item, Proof, Report, escape,
     groups::{Group, by_kind, by_object},
     words,
 };
@@ -139,8 +139,15 @@ fn write_checks(report: &Report, out: &mut impl Write) -> io::Result<()> {
     }
     writeln!(out, "\nChecklist")?;
     for check in &report.checks {
-        let mark = if check.passed { "ok" } else { "FAILED" };
+        let mark = match check {
+            CheckLine { checked: false, .. } => "?",
+            CheckLine { passed: true, .. } => "ok",
+            _ => "FAILED",
+        };
         write!(out, "  {mark:6}  {}", escape::value(&check.name))?;
+        if !check.checked {
+            write!(out, ": not looked at")?;
+        }
         match &check.detail {
             Some(detail) => writeln!(out, ": {}", escape::value(detail))?,
             None => writeln!(out)?,
@@ -153,6 +160,9 @@ fn write_repair(report: &Report, out: &mut impl Write) -> io::Result<()> {
     let Some(plan) = &report.repair else {
         return Ok(());
     };
+    if plan.statements.is_empty() && plan.refused.is_empty() {
+        return writeln!(out, "\nRepair: nothing to mend");
+    }
     writeln!(out, "\nRepair")?;
     let sql = plan.to_sql();
     let shown = escape::shown_lines(&sql);
@@ -166,7 +176,11 @@ fn write_repair(report: &Report, out: &mut impl Write) -> io::Result<()> {
 }
 
 fn write_proof(proof: &Proof, out: &mut impl Write) -> io::Result<()> {
-    writeln!(out, "\nProof on a scratch copy: {}", words::proof(proof))?;
+    writeln!(
+        out,
+        "\nProof on a scratch copy without rows: {}",
+        words::proof(proof)
+    )?;
     for item in &proof.remaining {
         let (code, object) = (escape::value(&item.code), escape::value(&item.object));
         let severity = words::severity(item.severity);
@@ -208,13 +222,13 @@ fn conclusion(report: &Report) -> String {
     if counts.info > 0 {
         parts.push(format!("{} for information", counts.info));
     }
-    let failed = report.checks.iter().filter(|check| !check.passed).count();
+    let failed = report.checks.iter().filter(|check| check.failed()).count();
     if failed > 0 {
         parts.push(words::count(failed, "check failed", "checks failed"));
     }
-    let status = match report.status() {
-        Status::Clean => "clean",
-        Status::Findings => "findings",
-    };
-    format!("{status}: {}", parts.join(", "))
+    let unseen = report.checks.iter().filter(|check| !check.checked).count();
+    if unseen > 0 {
+        parts.push(words::count(unseen, "check not made", "checks not made"));
+    }
+    format!("{}: {}", words::status(report.status()), parts.join(", "))
 }

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::{Item, Proof, escape};
+use super::{CheckLine, Item, Proof, Status, escape};
 use crate::compare::{Severity, Side};
 
 pub(super) const fn severity(severity: Severity) -> &'static str {
@@ -10,6 +10,14 @@ pub(super) const fn severity(severity: Severity) -> &'static str {
         Severity::Info => "info",
         Severity::Warning => "warning",
         Severity::Error => "error",
+    }
+}
+
+pub(super) const fn status(status: Status) -> &'static str {
+    match status {
+        Status::Clean => "clean",
+        Status::Findings => "findings",
+        Status::Incomplete => "incomplete",
     }
 }
 
@@ -58,6 +66,16 @@ pub(super) fn rows(item: &Item) -> Option<String> {
     }
 }
 
+/// What was seen of a line of the checklist that has no tick.
+pub(super) fn detail(check: &CheckLine) -> &str {
+    let word = if check.checked {
+        "did not pass"
+    } else {
+        "no reason was given"
+    };
+    check.detail.as_deref().unwrap_or(word)
+}
+
 /// Everything about an item in one line: for annotations and messages.
 pub(super) fn message(item: &Item) -> String {
     let mut text = escape::value(&item.summary);
@@ -96,7 +114,7 @@ pub(super) fn proof(proof: &Proof) -> String {
         ),
     };
     for (number, what) in [
-        (proof.left_out.len(), "left out because it destroys data"),
+        (proof.left_out.len(), "left out with what destroys data"),
         (proof.refused.len(), "without a repair"),
     ] {
         if number > 0 {

@@ -70,6 +70,11 @@ pub(super) async fn copy_of(
         name: unique_name(),
         server: server.unwrap_or(live).clone(),
     };
+    // Said before it is there: a process that is killed says nothing any more.
+    tracing::info!(
+        database = database.name,
+        "creating a scratch database; if it is left behind, drop it by hand"
+    );
     let created = async {
         let url = url_of(&database)?;
         let locale = server.is_none().then_some(&facts);

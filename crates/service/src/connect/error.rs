@@ -1,4 +1,4 @@
-use std::fmt;
+use std::{fmt, io};
 
 use sea_orm::{DbErr, RuntimeErr, sqlx};
 
@@ -27,6 +27,14 @@ pub enum ConnectError {
     /// The SQLite file is not there.
     #[error("the database file `{path}` does not exist; `outreach migrate up` creates it")]
     NoFile {
+        /// The path as it was given.
+        path: String,
+    },
+    /// The SQLite path is one of a directory.
+    #[error(
+        "`{path}` is a directory; name a database file in it, as in `sqlite://{path}/outreach.db`"
+    )]
+    Directory {
         /// The path as it was given.
         path: String,
     },
@@ -113,6 +121,7 @@ impl ConnectError {
                 Some(8) => "the file can't be written",
                 Some(11 | 26) => "the file is not an SQLite database, or is damaged",
                 Some(14) => "the file can't be opened",
+                _ if is_refused(&source) => "no server listens there",
                 _ if is_configuration(&source) => "an option of the URL can't be used",
                 _ => "is the address right and the server running?",
             },
@@ -130,6 +139,11 @@ impl ConnectError {
 fn sqlite_code(code: Option<&str>) -> Option<u32> {
     let code = code.filter(|code| code.len() < 5)?;
     Some(code.parse::<u32>().ok()? & 0xff)
+}
+
+fn is_refused(error: &DbErr) -> bool {
+    matches!(error, DbErr::Conn(RuntimeErr::SqlxError(source))
+        if matches!(&**source, sqlx::Error::Io(io) if io.kind() == io::ErrorKind::ConnectionRefused))
 }
 
 fn is_configuration(error: &DbErr) -> bool {

@@ -7,6 +7,7 @@
 
 mod error;
 mod options;
+mod reach;
 mod readiness;
 mod url;
 
@@ -72,7 +73,12 @@ async fn use_write_ahead_log(db: &DatabaseConnection) {
 pub async fn open(options: &DatabaseOptions) -> Result<DatabaseConnection, ConnectError> {
     options.refuse_missing_file()?;
     options.refuse_unusable_schema()?;
-    sea_orm::Database::connect(options.to_sea_orm())
-        .await
-        .map_err(|source| ConnectError::unreachable(options.url().redacted(), source))
+    let unreachable = |source| ConnectError::unreachable(options.url().redacted(), source);
+    if options.is_told_at_once() {
+        reach::refuse_silence(options).await.map_err(unreachable)?;
+    }
+    match sea_orm::Database::connect(options.to_sea_orm()).await {
+        Ok(db) => Ok(db),
+        Err(error) => Err(unreachable(reach::cause(options, error).await)),
+    }
 }

@@ -1,8 +1,8 @@
-use std::{path::Path, time::Duration};
+use std::{path::Path, str::FromStr, time::Duration};
 
 use sea_orm::{
     ConnectOptions,
-    sqlx::{Connection, Row},
+    sqlx::{ConnectOptions as _, Connection, Row, postgres::PgConnectOptions},
 };
 
 use super::{ConnectError, DatabaseUrl, InvalidDatabaseUrl, url::Kind};
@@ -22,6 +22,7 @@ pub struct DatabaseOptions {
     busy_timeout: Duration,
     application_name: String,
     create_if_missing: bool,
+    wait_for_server: bool,
 }
 
 impl DatabaseOptions {
@@ -38,6 +39,7 @@ impl DatabaseOptions {
             busy_timeout: Duration::from_secs(30),
             application_name: "outreach".to_owned(),
             create_if_missing: false,
+            wait_for_server: true,
         })
     }
 
@@ -64,7 +66,7 @@ impl DatabaseOptions {
         self
     }
 
-    /// Closes a connection that nobody has used for this long.
+    /// Closes a connection that nobody has used for this long. PostgreSQL only.
     #[must_use]
     pub fn idle_timeout(mut self, timeout: Duration) -> Self {
         self.idle_timeout = timeout;
@@ -102,6 +104,16 @@ impl DatabaseOptions {
         self
     }
 
+    /// Whether a server that refuses connections is tried again until
+    /// [`acquire_timeout`](Self::acquire_timeout) is over, because it may be
+    /// starting. On; a command that somebody waits for turns it off. PostgreSQL
+    /// only.
+    #[must_use]
+    pub fn wait_for_server(mut self, wait: bool) -> Self {
+        self.wait_for_server = wait;
+        self
+    }
+
     /// The URL, which shows no password.
     #[must_use]
     pub fn url(&self) -> &DatabaseUrl {
@@ -120,11 +132,32 @@ impl DatabaseOptions {
         self.url.kind() == Kind::Sqlite
     }
 
+    /// Whether a refusal by the address itself is the answer.
+    pub(super) fn is_told_at_once(&self) -> bool {
+        !self.wait_for_server && !self.is_sqlite()
+    }
+
+    /// The server alone, without a pool; `None` for SQLite.
+    pub(super) fn to_postgres(&self) -> Option<PgConnectOptions> {
+        if self.is_sqlite() {
+            return None;
+        }
+        let options = PgConnectOptions::from_str(self.url.without_password()).ok()?;
+        let options = options.disable_statement_logging();
+        Some(match self.url.password() {
+            Some(password) => options.password(password),
+            None => options,
+        })
+    }
+
     /// "Unable to open database file" would not say that the file is not there.
     pub(super) fn refuse_missing_file(&self) -> Result<(), ConnectError> {
         let Some(path) = self.url.sqlite_path() else {
             return Ok(());
         };
+        if Path::new(&path).is_dir() {
+            return Err(ConnectError::Directory { path });
+        }
         let created = self.create_if_missing || self.url.sqlite_mode() == Some("rwc");
         if !created && !Path::new(&path).exists() {
             return Err(ConnectError::NoFile { path });
@@ -214,11 +247,12 @@ impl DatabaseOptions {
     fn configure_sqlite(&self, options: &mut ConnectOptions) {
         if self.url.is_in_memory() {
             // Each connection would have a database of its own, gone with it.
-            options
-                .max_connections(1)
-                .idle_timeout(None)
-                .max_lifetime(None);
+            options.max_connections(1);
         }
+        // An open file costs next to nothing, and the task that sqlx 0.9 starts
+        // to close idle connections can spin for ever while a pool is closed
+        // (launchbadge/sqlx#3645).
+        options.idle_timeout(None).max_lifetime(None);
         let busy_timeout = self.busy_timeout;
         let create = self.create_if_missing && self.url.sqlite_mode().is_none();
         options.map_sqlx_sqlite_opts(move |sqlite| {

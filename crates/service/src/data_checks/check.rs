@@ -15,6 +15,8 @@ pub(super) struct Check {
     pub(super) object: String,
     /// The table, which is `t` in what follows.
     pub(super) table: &'static str,
+    /// What is read as `t` instead of the table itself: a query on it.
+    pub(super) source: Option<String>,
     /// What is joined to it; empty for most.
     pub(super) join: String,
     /// The column that names a row.
@@ -48,6 +50,7 @@ impl Check {
             code,
             object: table.to_owned(),
             table,
+            source: None,
             join: String::new(),
             key: "id",
             needs: std::iter::once(&"id")
@@ -94,6 +97,7 @@ impl Check {
     fn sql(&self, backend: DbBackend) -> String {
         let Self {
             table,
+            source,
             join,
             key,
             condition,
@@ -106,6 +110,9 @@ impl Check {
             ),
             _ => format!("CAST(t.{key} AS text)"),
         };
+        let table = source
+            .as_ref()
+            .map_or_else(|| (*table).to_owned(), |query| format!("({query})"));
         format!(
             "SELECT count(*) OVER () AS total, {shown} AS id FROM {table} AS t {join} \
              WHERE {condition} ORDER BY t.{key} LIMIT {MAX_IDS}"

@@ -22,6 +22,7 @@ matrix_tests! {
     each_format_says_the_same;
     on_empty:
     f06_an_empty_database_is_one_with_findings,
+    the_report_on_an_older_revision_has_its_checklist_too,
 }
 
 /// The report of a run that looked, as JSON.
@@ -189,6 +190,90 @@ async fn the_report_has_its_sections_and_a_real_checklist(db: TestDb) -> anyhow:
     Ok(())
 }
 
+/// The lines of the checklist of a report on the mirrored head, which ends so.
+async fn checklist_of_mirrored_head(db: &TestDb, status: i32) -> anyhow::Result<Vec<String>> {
+    let folder = folder()?;
+    let run = outreach(&folder, db)
+        .args([
+            "audit",
+            "--format",
+            "markdown",
+            "--revision",
+            "556b79de2825",
+        ])
+        .run()
+        .await?;
+    assert_eq!(run.status, Some(status), "{run:?}");
+    let lines = run.stdout.split_once("## Verification checklist\n");
+    let (_, lines) = lines.context("no checklist")?;
+    let lines = lines.lines().filter(|line| line.starts_with("- "));
+    Ok(lines.map(str::to_owned).collect())
+}
+
+async fn the_report_on_an_older_revision_has_its_checklist_too(db: TestDb) -> anyhow::Result<()> {
+    let pool = db.connect_plain().await?;
+    Migrator::up(&pool, Some(4)).await?;
+    pool.close().await?;
+    let before = contents(&db).await?;
+    let lines = checklist_of_mirrored_head(&db, 0).await?;
+    assert_eq!(lines.len(), 7, "{lines:#?}");
+    assert!(
+        lines.iter().all(|line| line.starts_with("- ✅ ")),
+        "{lines:#?}"
+    );
+    assert!(lines[0].starts_with("- ✅ five tables: "), "{lines:#?}");
+    assert!(
+        lines[1].starts_with("- ✅ three foreign keys: "),
+        "{lines:#?}"
+    );
+    assert!(lines[6].contains("once migrated: "), "{lines:#?}");
+    assert_eq!(contents(&db).await?, before);
+
+    // As Alembic would have left it, and then with something missing.
+    db.sql(
+        "drop table seaql_migrations; \
+         create table alembic_version (version_num varchar(32) not null primary key); \
+         insert into alembic_version values ('556b79de2825')",
+    )
+    .await?;
+    let lines = checklist_of_mirrored_head(&db, 0).await?;
+    assert!(lines[3].contains("not there yet"), "{lines:#?}");
+    db.sql("update alembic_version set version_num = '4b9608290b5d'; drop table email_logs")
+        .await?;
+    let lines = checklist_of_mirrored_head(&db, 1).await?;
+    let crosses: String = lines.iter().map(|line| &line[2..5]).collect();
+    assert_eq!(crosses, "❌❌❌❌❌❌❌", "{lines:#?}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn options_that_mean_nothing_are_told() -> anyhow::Result<()> {
+    let folder = folder()?;
+    let run = async |arguments: &[&str]| Outreach::new(&folder).args(arguments).run().await;
+    let up = run(&["migrate", "up"]).await?;
+    assert_eq!(up.status, Some(0), "{up:?}");
+    let ignored = run(&["audit", "--ignore", "no\u{1b}such"]).await?;
+    assert_eq!(ignored.status, Some(0), "{ignored:?}");
+    assert!(
+        ignored
+            .stderr
+            .contains("--ignore `no\\u{1b}such`: there is no table"),
+        "{ignored:?}"
+    );
+    let label = "column-unexpected jobs.nope";
+    let unknown = run(&["audit", "--repair", "--destructive", label]).await?;
+    assert_eq!(unknown.status, Some(0), "{unknown:?}");
+    assert!(unknown.stderr.contains(label), "{unknown:?}");
+    assert!(
+        unknown.stdout.contains("Repair: nothing to mend"),
+        "{unknown:?}"
+    );
+    let alone = run(&["audit", "--destructive", "all"]).await?;
+    assert_eq!(alone.status, Some(2), "{alone:?}");
+    assert!(alone.stderr.contains("--repair"), "{alone:?}");
+    Ok(())
+}
+
 async fn each_format_says_the_same(db: TestDb) -> anyhow::Result<()> {
     let folder = folder()?;
     db.sql("drop index ix_prospects_outreach_status").await?;
@@ -227,6 +312,10 @@ async fn what_keeps_it_from_looking_is_status_2() -> anyhow::Result<()> {
     };
     assert_one_line(&run(&["-u", "sqlite://none.db"]).await?, 2, &["none.db"]);
     assert_one_line(&run(&["-u", "mysql://a"]).await?, 2, &["mysql"]);
+    let memory = run(&["-u", "sqlite::memory:"]).await?;
+    assert_one_line(&memory, 2, &["in memory", "--database"]);
+    let shared = run(&["-u", "sqlite:file:x?mode=memory"]).await?;
+    assert_one_line(&shared, 2, &["in memory", "--database"]);
     let wrong = run(&["--revision", "nope"]).await?;
     assert_eq!(wrong.status, Some(2), "{wrong:?}");
     assert!(wrong.stderr.contains("migrate history"), "{wrong:?}");

@@ -201,6 +201,48 @@ async fn postgres_f43_a_wrong_password_is_one_line_without_the_password() -> any
 }
 
 #[tokio::test]
+async fn a_directory_is_called_one() -> anyhow::Result<()> {
+    let folder = folder()?;
+    fs::create_dir(folder.path().join("data"))?;
+    for (arguments, status) in [
+        (["jobs", "list"], 1),
+        (["migrate", "up"], 1),
+        (["audit", "--data"], 2),
+        (["verify", "--json"], 2),
+    ] {
+        let run = Outreach::new(&folder).env("DATABASE_URL", "sqlite://data");
+        let output = run.args(arguments).run().await?;
+        assert_one_line(
+            &output,
+            status,
+            &["`data` is a directory", "data/outreach.db"],
+        );
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_refused_connection_is_told_at_once_and_by_its_own_words() -> anyhow::Result<()> {
+    let folder = folder()?;
+    // A port that was free a moment ago.
+    let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
+    let port = listener.local_addr()?.port();
+    drop(listener);
+    let url = format!("postgres://u@127.0.0.1:{port}/d");
+    for arguments in [["jobs", "list"], ["migrate", "up"], ["audit", "--data"]] {
+        let run = Outreach::new(&folder).env("DATABASE_URL", &url);
+        let started = std::time::Instant::now();
+        let output = run.args(arguments).run().await?;
+        let words = ["no server listens there", "onnection refused"];
+        assert_one_line(&output, 2, &words);
+        assert!(!output.stderr.contains("pool"), "{output:?}");
+        // The pool tries for ten seconds.
+        assert!(started.elapsed().as_secs() < 8, "{:?}", started.elapsed());
+    }
+    Ok(())
+}
+
+#[tokio::test]
 async fn f43_a_url_that_can_not_be_used_is_refused_and_not_repeated() -> anyhow::Result<()> {
     let folder = folder()?;
     for url in [

@@ -366,6 +366,41 @@ async fn what_is_not_compared_is_listed() -> anyhow::Result<()> {
 }
 
 #[tokio::test]
+async fn what_is_not_compared_of_compared_things_is_listed() -> anyhow::Result<()> {
+    let schema = read_app(
+        "comment on schema app is 'x'; grant usage on schema app to public; \
+         create table t (a int primary key with (fillfactor = 70), b text compression pglz); \
+         cluster t using t_pkey; \
+         create view v as select a from t; comment on column v.a is 'x'; \
+         create type e as enum ('a'); grant usage on type e to public; \
+         create function f() returns int language sql as 'select 1'; \
+         grant execute on function f to public",
+    )
+    .await?;
+    let listed: Vec<_> = schema
+        .unmodelled
+        .iter()
+        .map(|object| format!("{} {}", object.kind, object.name))
+        .collect();
+    assert_eq!(
+        listed,
+        [
+            "clustered index t_pkey",
+            "column storage b",
+            "comment of a relation v",
+            "comment of a schema app",
+            "function f()",
+            "function privileges f()",
+            "options of a constraint index t_pkey",
+            "schema privileges app",
+            "type privileges e",
+            "view v",
+        ]
+    );
+    Ok(())
+}
+
+#[tokio::test]
 async fn with_all_schemas_every_name_carries_its_schema() -> anyhow::Result<()> {
     let db = database(
         "create schema \"A b\"; create type \"A b\".mood as enum ('ok'); \

@@ -1,12 +1,14 @@
 //! Repairs of PostgreSQL, run for real and proved on scratch copies.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use outreach_tests::TestDb;
 use schema_audit::{
     compare::{Severity, compare},
     inspect::{Scope, inspect},
-    repair::{ApplyError, ApplyOptions, Destructive, Options, apply, dependents, prove, repair},
+    repair::{
+        ApplyError, ApplyOptions, Destructive, Options, apply, dependents, label, prove, repair,
+    },
     schema::Schema,
     scratch::{Scratch, ScratchOptions},
 };
@@ -145,6 +147,58 @@ async fn a_proof_names_what_it_leaves_out_and_what_is_refused() -> anyhow::Resul
     assert_eq!(proof.refused.len(), 1);
     assert_eq!(proof.refused[0].finding, "type-changed public.t.a");
     assert!(proof.refused[0].reason.contains("view public.v"));
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_is_left_out_leaves_its_neighbours_as_they_are() -> anyhow::Result<()> {
+    let live = database(
+        "create type mood as enum ('a', 'b');
+         create table t (price numeric default 0.5 check (price > 0), m mood default 'a',
+             old mood default 'a', key integer unique, other integer);
+         create index ix_price on t ((price * 2));
+         create table extra (key integer references t (key));
+         create index ix_other on extra (key);
+         insert into t values (1.5, 'a', 'a', 7, 1);",
+    )
+    .await?;
+    let expected = expected(
+        "create type mood as enum ('a');
+         create table t (price integer default 7 check (price > 0), m mood default 'a',
+             key integer, other bigint);
+         create index ix_price on t ((price * 2));
+         create index ix_other on t (other);",
+    )
+    .await?;
+    let pool = live.connect_plain().await?;
+    let actual = inspect(&pool, &Scope::Current).await?;
+    let findings = compare(&expected, &actual);
+    let plan = repair(&expected, &actual, &findings, &Options::default());
+    let left_out = plan.statements.iter().filter(|s| s.left_out);
+    let stays: BTreeSet<String> = left_out
+        .flat_map(|statement| statement.mends.clone())
+        .chain(plan.refused.iter().map(|refusal| refusal.finding.clone()))
+        .collect();
+    assert!(stays.contains("type-changed public.t.price"), "{stays:?}");
+    assert!(!stays.contains("enum-changed public.mood"), "{stays:?}");
+
+    apply(&pool, &plan, &ApplyOptions::default()).await?;
+
+    let left = compare(&expected, &inspect(&pool, &Scope::Current).await?);
+    let left: BTreeSet<String> = left
+        .iter()
+        .filter(|finding| finding.severity > Severity::Info)
+        .map(label)
+        .collect();
+    assert_eq!(left, stays);
+    assert_eq!(
+        live.value("select price::text from t").await?.as_deref(),
+        Some("1.5")
+    );
+    let kept = live
+        .value("insert into t default values returning price || old::text")
+        .await?;
+    assert_eq!(kept.as_deref(), Some("0.5a"));
     Ok(())
 }
 

@@ -1,6 +1,6 @@
 //! The lines, and how they are shown.
 
-use std::fmt::Write as _;
+use std::{borrow::Cow, fmt::Write as _};
 
 use outreach_domain::escape_for_terminal;
 use schema_audit::report::CheckLine;
@@ -12,7 +12,7 @@ use crate::{exit::Error, output};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct ChecklistLine {
     /// What is claimed: `all indexes`.
-    pub(crate) name: &'static str,
+    pub(crate) name: Cow<'static, str>,
     /// Whether it was looked at. Where not, the detail says why.
     pub(crate) checked: bool,
     /// Whether it holds.
@@ -22,23 +22,26 @@ pub(crate) struct ChecklistLine {
 }
 
 impl ChecklistLine {
-    pub(crate) fn tick(name: &'static str, detail: impl Into<String>) -> Self {
+    pub(crate) fn tick(name: impl Into<Cow<'static, str>>, detail: impl Into<String>) -> Self {
         Self {
-            name,
+            name: name.into(),
             checked: true,
             passed: true,
             detail: detail.into(),
         }
     }
 
-    pub(crate) fn cross(name: &'static str, detail: impl Into<String>) -> Self {
+    pub(crate) fn cross(name: impl Into<Cow<'static, str>>, detail: impl Into<String>) -> Self {
         Self {
             passed: false,
             ..Self::tick(name, detail)
         }
     }
 
-    pub(crate) fn not_checked(name: &'static str, reason: impl Into<String>) -> Self {
+    pub(crate) fn not_checked(
+        name: impl Into<Cow<'static, str>>,
+        reason: impl Into<String>,
+    ) -> Self {
         Self {
             checked: false,
             ..Self::cross(name, reason)
@@ -46,7 +49,11 @@ impl ChecklistLine {
     }
 
     /// A tick, unless something is missing.
-    pub(crate) fn unless(name: &'static str, wrong: &str, detail: impl Into<String>) -> Self {
+    pub(crate) fn unless(
+        name: impl Into<Cow<'static, str>>,
+        wrong: &str,
+        detail: impl Into<String>,
+    ) -> Self {
         if wrong.is_empty() {
             Self::tick(name, detail)
         } else {
@@ -85,7 +92,8 @@ impl Checklist {
     /// The lines for a report.
     pub(crate) fn into_checks(self) -> Vec<CheckLine> {
         let line = |line: ChecklistLine| CheckLine {
-            name: line.name.to_owned(),
+            name: line.name.into_owned(),
+            checked: line.checked,
             passed: line.passed,
             detail: Some(line.detail),
         };

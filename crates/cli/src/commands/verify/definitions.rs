@@ -1,88 +1,87 @@
 //! Tables, foreign keys and indexes, by what they are and not by their names.
 //!
-//! What there should be is not written down here: the chain of this build is
-//! run on an empty database in memory, and that is what it leaves.
+//! What there should be is what the revision leaves, as it was recorded.
 
-use std::collections::BTreeSet;
+use std::{borrow::Cow, collections::BTreeSet};
 
-use outreach_migration::{Migrator, MigratorTrait, REVISIONS};
-use outreach_service::connect::{self, DatabaseOptions};
-use schema_audit::{
-    inspect::{Scope, inspect},
-    schema::{Schema, Table},
-};
-use tracing::{instrument::WithSubscriber, subscriber::NoSubscriber};
+use outreach_migration::LEDGERS;
+use schema_audit::schema::{Schema, Table};
+use sea_orm_migration::sea_orm::DbBackend;
 
-use super::{ChecklistLine, could_not_look};
-use crate::exit::Error;
+use super::{ChecklistLine, chain::Chain};
+use crate::{audit::expected, exit::Error};
 
-/// The tables that are named on the list; outreach's own come after.
-const TABLES: [&str; 5] = [
-    "jobs",
-    "prospects",
-    "email_logs",
-    "settings",
-    "discovery_queries",
-];
-
-pub(super) async fn lines(actual: &Schema) -> Result<[ChecklistLine; 3], Error> {
-    let expected = expected().await?;
+pub(super) fn lines(
+    actual: &Schema,
+    backend: DbBackend,
+    chain: &Chain,
+) -> Result<[ChecklistLine; 3], Error> {
+    let wanted = expected(backend, chain.head)?;
+    let mirrored = match chain.mirrored() {
+        Some(revision) => expected(backend, revision)?,
+        None => Schema::empty(wanted.dialect),
+    };
+    let head = chain.head.name;
+    let line = |of: fn(&Schema) -> BTreeSet<String>, noun: &str| {
+        let (all, mirrored) = (of(&wanted), of(&mirrored));
+        let own: BTreeSet<String> = all.difference(&mirrored).cloned().collect();
+        let mirrored: BTreeSet<String> = all.intersection(&mirrored).cloned().collect();
+        ChecklistLine::unless(
+            counted(mirrored.len(), noun, own.len()),
+            &lacks(&all, &of(actual), head),
+            told(&mirrored, &own),
+        )
+    };
+    let indexes_of_revision = indexes(&wanted);
     Ok([
-        ChecklistLine::unless(
-            "five tables",
-            &lacks(&tables(&expected), &tables(actual)),
-            format!("{}{}", TABLES.join(", "), others(&expected)),
-        ),
-        ChecklistLine::unless(
-            "three foreign keys",
-            &lacks(&foreign_keys(&expected), &foreign_keys(actual)),
-            joined(&foreign_keys(&expected)),
-        ),
+        line(tables, "table"),
+        line(foreign_keys, "foreign key"),
         ChecklistLine::unless(
             "all indexes",
-            &lacks(&indexes(&expected), &indexes(actual)),
-            format!("{} with their columns", indexes(&expected).len()),
+            &lacks(&indexes_of_revision, &indexes(actual), head),
+            format!("{} with their columns", indexes_of_revision.len()),
         ),
     ])
 }
 
-async fn expected() -> Result<Schema, Error> {
-    let options = DatabaseOptions::new("sqlite::memory:")?;
-    let db = connect::open(&options).await.map_err(could_not_look)?;
-    // Its log would read as if the database were migrated.
-    Migrator::up(&db, None)
-        .with_subscriber(NoSubscriber::default())
-        .await
-        .map_err(could_not_look)?;
-    let schema = inspect(&db, &Scope::Current)
-        .await
-        .map_err(could_not_look)?;
-    db.close().await.map_err(could_not_look)?;
-    Ok(schema)
+/// `five tables and three of outreach's own`: what mirrors Alembic's chain is
+/// counted apart from what later revisions add.
+fn counted(mirrored: usize, noun: &str, own: usize) -> String {
+    let plural = if mirrored == 1 { "" } else { "s" };
+    let mut text = format!("{} {noun}{plural}", number(mirrored));
+    if own > 0 {
+        text = format!("{text} and {} of outreach's own", number(own));
+    }
+    text
+}
+
+fn number(number: usize) -> Cow<'static, str> {
+    const WORDS: [&str; 10] = [
+        "no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine",
+    ];
+    WORDS
+        .get(number)
+        .map_or_else(|| number.to_string().into(), |word| (*word).into())
+}
+
+fn told(mirrored: &BTreeSet<String>, own: &BTreeSet<String>) -> String {
+    let mut text = joined(mirrored);
+    if !own.is_empty() {
+        text = format!("{text}; of outreach's own: {}", joined(own));
+    }
+    text
 }
 
 /// The tables of the chain; the ledger is a line of its own.
 fn of_chain(schema: &Schema) -> impl Iterator<Item = &Table> {
-    let ledgers = ["seaql_migrations", "alembic_version"];
     let tables = schema.tables.iter();
-    tables.filter(move |table| !ledgers.contains(&table.name.name.as_str()))
+    tables.filter(move |table| !LEDGERS.contains(&table.name.name.as_str()))
 }
 
 fn tables(schema: &Schema) -> BTreeSet<String> {
     of_chain(schema)
         .map(|table| table.name.to_string())
         .collect()
-}
-
-fn others(schema: &Schema) -> String {
-    let others: Vec<String> = tables(schema)
-        .into_iter()
-        .filter(|table| !TABLES.contains(&table.as_str()))
-        .collect();
-    if others.is_empty() {
-        return String::new();
-    }
-    format!("; of outreach's own {}", others.join(", "))
 }
 
 /// Each as a line; one that was never checked against old rows is none.
@@ -145,14 +144,10 @@ fn joined(set: &BTreeSet<String>) -> String {
 }
 
 /// What is expected and not there; empty when all of it is.
-fn lacks(expected: &BTreeSet<String>, actual: &BTreeSet<String>) -> String {
+fn lacks(expected: &BTreeSet<String>, actual: &BTreeSet<String>, head: &str) -> String {
     let missing: Vec<&str> = expected.difference(actual).map(String::as_str).collect();
     if missing.is_empty() {
         return String::new();
     }
-    format!(
-        "lacks {}; expected at `{}`",
-        missing.join("; "),
-        REVISIONS.last().map_or("none", |revision| revision.name)
-    )
+    format!("lacks {}; expected at `{head}`", missing.join("; "))
 }

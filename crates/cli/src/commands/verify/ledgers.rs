@@ -1,68 +1,91 @@
 //! The revision, in both ledgers.
 
 use outreach_migration::{
-    MigrationStatus, REVISIONS,
+    MigrationStatus,
     ledger::{self, RevisionStatus},
 };
-use schema_audit::schema::{ObjectName, Schema};
-use sea_orm_migration::sea_orm::{ConnectionTrait, DbErr, Statement};
+use sea_orm_migration::sea_orm::{ConnectionTrait, DbErr};
 
-use super::ChecklistLine;
+use super::{ChecklistLine, chain::Chain};
+use crate::audit::alembic_versions;
 
 const NAME: &str = "revision";
 
-pub(super) async fn line<C: ConnectionTrait>(db: &C, schema: &Schema) -> ChecklistLine {
-    let chain = match ledger::status(db).await {
-        Ok(chain) => chain,
+pub(super) async fn line<C: ConnectionTrait>(db: &C, chain: &Chain) -> ChecklistLine {
+    match compare(db, chain).await {
+        Ok(Ok(detail)) => ChecklistLine::tick(NAME, detail),
+        Ok(Err(wrong)) => ChecklistLine::cross(NAME, wrong),
         // The chain's own words: it does not fit the ledger.
-        Err(DbErr::Migration(reason)) => return ChecklistLine::cross(NAME, reason),
-        Err(error) => return ChecklistLine::not_checked(NAME, error.to_string()),
-    };
-    let is_pending = |one: &&RevisionStatus| one.status == MigrationStatus::Pending;
-    let pending: Vec<&str> = chain
-        .iter()
-        .filter(is_pending)
-        .map(|one| one.revision.name)
-        .collect();
-    if !pending.is_empty() {
-        let detail = format!(
-            "`seaql_migrations` is behind, pending: {}; run `outreach migrate up`",
-            pending.join(", ")
-        );
-        return ChecklistLine::cross(NAME, detail);
-    }
-    let head = REVISIONS.last().map_or("none", |revision| revision.name);
-    let detail = format!("`seaql_migrations` is at `{head}`");
-    if schema
-        .table(&ObjectName::local("alembic_version"))
-        .is_none()
-    {
-        return ChecklistLine::tick(NAME, format!("{detail}; no `alembic_version`"));
-    }
-    let mirrored = REVISIONS.iter().rev().find_map(|revision| revision.alembic);
-    let mirrored = mirrored.unwrap_or("none");
-    match versions(db).await {
-        Ok(found) if found == [mirrored] => ChecklistLine::tick(
-            NAME,
-            format!("{detail}; `alembic_version` is at `{mirrored}`"),
-        ),
-        Ok(found) => ChecklistLine::cross(
-            NAME,
-            format!(
-                "`alembic_version` holds [{}] where [{mirrored}] is expected",
-                found.join(", ")
-            ),
-        ),
+        Err(DbErr::Migration(reason)) => ChecklistLine::cross(NAME, reason),
         Err(error) => ChecklistLine::not_checked(NAME, error.to_string()),
     }
 }
 
-/// At most a few: a ledger has one row.
-async fn versions<C: ConnectionTrait>(db: &C) -> Result<Vec<String>, DbErr> {
-    let sql = r#"SELECT "version_num" FROM "alembic_version" ORDER BY "version_num" LIMIT 10"#;
-    let statement = Statement::from_string(db.get_database_backend(), sql);
-    let rows = db.query_all_raw(statement).await?;
-    rows.iter()
-        .map(|row| row.try_get("", "version_num"))
-        .collect()
+/// What both ledgers say, or what is wrong with it.
+async fn compare<C: ConnectionTrait>(
+    db: &C,
+    chain: &Chain,
+) -> Result<Result<String, String>, DbErr> {
+    let status = ledger::status(db).await?;
+    let alembic = alembic_versions(db).await?;
+    let ours = match ours(&status, chain) {
+        Ok(detail) => detail,
+        // A database that Alembic has migrated to a revision that was asked for
+        // has no other ledger yet.
+        Err(_) if !chain.is_whole() && alembic.is_some() && is_empty(&status) => {
+            "`seaql_migrations` is not there yet, or empty".to_owned()
+        }
+        Err(wrong) => return Ok(Err(wrong)),
+    };
+    let Some(found) = alembic else {
+        return Ok(Ok(format!("{ours}; no `alembic_version`")));
+    };
+    let mirrored = chain.mirrored().and_then(|revision| revision.alembic);
+    let mirrored = mirrored.unwrap_or("none");
+    Ok(if found == [mirrored] {
+        Ok(format!("{ours}; `alembic_version` is at `{mirrored}`"))
+    } else {
+        Err(format!(
+            "`alembic_version` holds [{}] where [{mirrored}] is expected",
+            found.join(", ")
+        ))
+    })
+}
+
+fn is_empty(status: &[RevisionStatus]) -> bool {
+    status.iter().all(|one| !is_applied(one))
+}
+
+fn is_applied(one: &RevisionStatus) -> bool {
+    one.status == MigrationStatus::Applied
+}
+
+/// What our own ledger says.
+fn ours(status: &[RevisionStatus], chain: &Chain) -> Result<String, String> {
+    let wanted = chain.revisions().len();
+    let pending: Vec<&str> = status
+        .iter()
+        .take(wanted)
+        .filter(|one| !is_applied(one))
+        .map(|one| one.revision.name)
+        .collect();
+    if !pending.is_empty() {
+        return Err(format!(
+            "`seaql_migrations` is behind, pending: {}; run `outreach migrate up{}`",
+            pending.join(", "),
+            if chain.is_whole() {
+                String::new()
+            } else {
+                format!(" -n {}", pending.len())
+            }
+        ));
+    }
+    let head = chain.head.name;
+    match status.iter().rfind(|one| is_applied(one)) {
+        Some(newest) if newest.revision.name != head => Err(format!(
+            "`seaql_migrations` is at `{}`, beyond `{head}`",
+            newest.revision.name
+        )),
+        _ => Ok(format!("`seaql_migrations` is at `{head}`")),
+    }
 }

@@ -1,6 +1,7 @@
 //! The scratch copy: the schema of the database with its ledgers and without
 //! its rows, to write to.
 
+use outreach_migration::{LEDGERS, Migrator, MigratorTrait, ledger};
 use outreach_service::connect::{self, DatabaseOptions};
 use schema_audit::{
     schema::{ObjectName, Schema},
@@ -10,8 +11,9 @@ use sea_orm_migration::sea_orm::{
     ConnectionTrait, DatabaseConnection, DbErr, QueryResult, Statement, Value,
 };
 use secrecy::ExposeSecret;
+use tracing::{instrument::WithSubscriber, subscriber::NoSubscriber};
 
-use super::could_not_look;
+use super::{chain::Chain, could_not_look};
 use crate::{exit::Error, output};
 
 /// A scratch copy. [`remove`](Self::remove) it when done.
@@ -82,10 +84,8 @@ impl Copy {
             .await
             .map_err(|error| text(&error))?;
         let filled = async {
-            for (ledger, columns) in [
-                ("seaql_migrations", &["version", "applied_at"][..]),
-                ("alembic_version", &["version_num"]),
-            ] {
+            let columns = [&["version", "applied_at"][..], &["version_num"]];
+            for (ledger, columns) in LEDGERS.into_iter().zip(columns) {
                 let exists = schema.table(&ObjectName::local(ledger)).is_some();
                 if exists {
                     copy_rows(live, &scratch, ledger, columns).await?;
@@ -98,6 +98,27 @@ impl Copy {
         filled.and(closed).map_err(|error| error.to_string())
     }
 
+    /// Brings the copy from the revision that its schema is held to be of to the
+    /// newest.
+    ///
+    /// # Errors
+    ///
+    /// Why that failed, in words for the checklist.
+    pub(super) async fn migrate(&self, chain: &Chain) -> Result<(), String> {
+        let db = connect::open(&self.options)
+            .await
+            .map_err(|error| text(&error))?;
+        // Its log would read as if the database were migrated.
+        let migrated = async {
+            adopt(&db, chain).await?;
+            Migrator::up(&db, None).await
+        }
+        .with_subscriber(NoSubscriber::default())
+        .await;
+        let closed = db.close().await;
+        migrated.and(closed).map_err(|error| error.to_string())
+    }
+
     /// Removes the copy.
     ///
     /// # Errors
@@ -106,6 +127,23 @@ impl Copy {
     pub(super) async fn remove(self) -> Result<(), Error> {
         self.scratch.remove().await.map_err(could_not_look)
     }
+}
+
+/// A database that another tool has made has no ledger of ours: the copy gets
+/// one that says what was asked for.
+async fn adopt(db: &DatabaseConnection, chain: &Chain) -> Result<(), DbErr> {
+    if !ledger::applied(db).await?.is_empty() {
+        return Ok(());
+    }
+    Migrator::install(db).await?;
+    for revision in chain.revisions() {
+        let insert = "INSERT INTO seaql_migrations (version, applied_at) VALUES ($1, 0)";
+        let values = [revision.name.into()];
+        let backend = db.get_database_backend();
+        db.execute_raw(Statement::from_sql_and_values(backend, insert, values))
+            .await?;
+    }
+    Ok(())
 }
 
 /// Rows of a ledger: a few, and a bound for one that is none.

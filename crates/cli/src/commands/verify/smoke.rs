@@ -40,13 +40,17 @@ pub(super) fn not_run(reason: &str) -> [ChecklistLine; 2] {
     [TRANSACTIONS, DISCOVERY].map(|name| ChecklistLine::not_checked(name, reason))
 }
 
+/// The lines when the copy is none that anything could run on.
+pub(super) fn crosses(reason: &str) -> [ChecklistLine; 2] {
+    [TRANSACTIONS, DISCOVERY].map(|name| ChecklistLine::cross(name, reason))
+}
+
 pub(super) async fn run(copy: &Copy) -> [ChecklistLine; 2] {
     let db = match connect(&copy.options).await {
         Ok(db) => db,
         // What keeps an application off the copy keeps it off the original.
         Err(error) => {
-            let reason = format!("the application can't connect: {error}");
-            return [TRANSACTIONS, DISCOVERY].map(|name| ChecklistLine::cross(name, &*reason));
+            return crosses(&format!("the application can't connect: {error}"));
         }
     };
     let lines = [

@@ -14,6 +14,16 @@ use super::{ChecklistLine, scratch::Copy};
 
 const NAME: &str = "the application can start";
 
+/// The line when the application can't be tried.
+pub(super) fn not_run(reason: &str) -> ChecklistLine {
+    ChecklistLine::not_checked(NAME, reason)
+}
+
+/// The line when there is nothing that the application could be tried on.
+pub(super) fn cross(reason: &str) -> ChecklistLine {
+    ChecklistLine::cross(NAME, reason)
+}
+
 /// On the database itself, without writing: what can be known where there is no
 /// copy, for the reason that is given.
 pub(super) async fn without_a_role(db: &DatabaseConnection, reason: &str) -> ChecklistLine {

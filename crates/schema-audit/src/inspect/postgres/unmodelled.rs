@@ -5,8 +5,11 @@ use sea_orm::{ConnectionTrait, FromQueryResult};
 use super::{InspectError, reader::Reader};
 use crate::schema::Unmodelled;
 
-/// Relations that are no tables. Each part of the list selects schema and name,
-/// then schema and name of the table that it belongs to.
+/// Relations that are no tables. Each part of the list selects kind, schema and
+/// name, then schema and name of the table that it belongs to.
+///
+/// Planning the statement takes longer than running it, and by the number of its
+/// parts: what is of one catalog is one part.
 const RELATIONS: &[(&str, &str)] = &[
     ("view", "v"),
     ("materialized view", "m"),
@@ -33,21 +36,6 @@ const STANDALONE: &[(&str, &str, &str, &str, &str)] = &[
         "opfnamespace",
         "opfname",
         "",
-    ),
-    (
-        "range type",
-        "pg_type",
-        "typnamespace",
-        "typname",
-        "o.typtype = 'r'",
-    ),
-    (
-        "base type",
-        "pg_type",
-        "typnamespace",
-        "typname",
-        "(o.typtype = 'p' or o.typtype = 'b' and not exists \
-         (select from pg_type b where b.typarray = o.oid))",
     ),
     (
         "statistics",
@@ -91,6 +79,7 @@ const ROUTINES: &[(&str, &str)] = &[
     ("function", "p.prokind in ('f', 'w')"),
     ("procedure", "p.prokind = 'p'"),
     ("aggregate", "p.prokind = 'a'"),
+    ("function privileges", "p.proacl is not null"),
 ];
 
 /// Things of a table: kind, catalog, alias of the table's number and its name,
@@ -121,8 +110,53 @@ const OF_TABLES: &[(&str, &str, &str, &str, &str)] = &[
     ("policy", "pg_policy", "polrelid", "polname", ""),
 ];
 
+/// Types that are not compared, and what is not compared of others: kind and
+/// condition.
+const TYPES: &[(&str, &str)] = &[
+    ("range type", "o.typtype = 'r'"),
+    (
+        "base type",
+        "o.typtype = 'p' or o.typtype = 'b' and not exists \
+         (select from pg_type b where b.typarray = o.oid)",
+    ),
+    ("type privileges", "o.typacl is not null"),
+];
+
+/// Of schemas: kind and condition. The schema `public` comes with a comment and
+/// with privileges.
+const OF_SCHEMAS: &[(&str, &str)] = &[
+    (
+        "comment of a schema",
+        "exists (select from pg_description d where d.objoid = o.oid \
+         and d.classoid = 'pg_namespace'::regclass \
+         and (o.nspname, d.description) <> ('public', 'standard public schema'))",
+    ),
+    (
+        "schema privileges",
+        "o.nspacl is not null and not exists (select from pg_init_privs p \
+         where p.objoid = o.oid and p.classoid = 'pg_namespace'::regclass \
+         and p.initprivs = o.nspacl)",
+    ),
+];
+
+/// Properties of indexes: kind and condition.
+const OF_INDEXES: &[(&str, &str)] = &[
+    ("index of a materialized view", "c.relkind = 'm'"),
+    ("clustered index", "i.indisclustered"),
+    (
+        "options of a constraint index",
+        "x.reloptions is not null and exists (select from pg_constraint k \
+         where k.conrelid = i.indrelid and k.conindid = x.oid and k.contype in ('p', 'u', 'x'))",
+    ),
+];
+
 /// Properties of relations: kind and condition.
 const PROPERTIES: &[(&str, &str)] = &[
+    (
+        "comment of a relation",
+        "c.relkind in ('v', 'm', 'f', 'c') and exists (select from pg_description d \
+         where d.objoid = c.oid and d.classoid = 'pg_class'::regclass)",
+    ),
     ("row security", "c.relrowsecurity"),
     ("forced row security", "c.relforcerowsecurity"),
     ("privileges", "c.relacl is not null"),
@@ -205,7 +239,7 @@ pub(super) async fn read(
     reader: &Reader<'_, impl ConnectionTrait>,
 ) -> Result<Vec<Unmodelled>, InspectError> {
     let rows = reader
-        .rows::<UnmodelledRow>("views, functions and other objects", &sql())
+        .rows::<UnmodelledRow>("views, functions and other objects", &sql(reader))
         .await?;
     let list = rows.into_iter().map(|row| {
         let object = |schema: Option<String>, name: String| match schema {
@@ -222,27 +256,39 @@ pub(super) async fn read(
     Ok(list.collect())
 }
 
-fn sql() -> String {
-    let parts = relations()
-        .chain(standalone())
-        .chain(routines())
+fn sql(reader: &Reader<'_, impl ConnectionTrait>) -> String {
+    let parts = standalone()
         .chain(of_tables())
-        .chain(properties())
-        .chain(others())
-        .chain(of_database());
-    let parts: Vec<_> = parts
+        .chain(others(reader))
+        .chain(of_database())
         .map(|(kind, query)| {
             format!(
                 "select '{kind}' as kind, q.schema::text, q.name::text, \
                  q.table_schema::text, q.table_name::text \
                  from ({query}) as q (schema, name, table_schema, table_name)"
             )
-        })
+        });
+    let parts: Vec<_> = parts
+        .chain([relations(), types(), routines(), properties()])
+        .chain([of_schemas(), of_indexes()])
         .collect();
     format!(
         ", member as materialized (select classid, objid from pg_depend \
          where deptype = 'e' or deptype = 'i' and classid = 'pg_proc'::regclass) {}",
         parts.join(" union all ")
+    )
+}
+
+/// A part with a row for each of the conditions that holds.
+fn each(what: &str, from: &str, conditions: &[(&str, &str)]) -> String {
+    let list: Vec<_> = conditions
+        .iter()
+        .map(|(kind, condition)| format!("('{kind}', {condition})"))
+        .collect();
+    format!(
+        "select k.kind, {what} from {from} \
+         cross join lateral (values {}) as k (kind, holds) where k.holds",
+        list.join(", ")
     )
 }
 
@@ -265,15 +311,49 @@ fn and(condition: &str) -> String {
     }
 }
 
-fn relations() -> impl Iterator<Item = Part> {
-    let own = own("pg_class", "c.oid");
-    RELATIONS.iter().map(move |(kind, letter)| {
-        let query = format!(
-            "select n.nspname, c.relname, null, null from pg_class c \
-             join ns n on n.oid = c.relnamespace where c.relkind = '{letter}' and {own}"
-        );
-        (*kind, query)
-    })
+fn relations() -> String {
+    let letters: Vec<_> = RELATIONS
+        .iter()
+        .map(|(kind, letter)| format!("when '{letter}' then '{kind}'"))
+        .collect();
+    format!(
+        "select k.kind, n.nspname::text, c.relname::text, null, null from pg_class c \
+         join ns n on n.oid = c.relnamespace \
+         cross join lateral (select case c.relkind {} end) as k (kind) \
+         where k.kind is not null and {}",
+        letters.join(" "),
+        own("pg_class", "c.oid")
+    )
+}
+
+fn types() -> String {
+    let from = format!(
+        "(select o.* from pg_type o where {}) o join ns n on n.oid = o.typnamespace",
+        own("pg_type", "o.oid")
+    );
+    each("n.nspname::text, o.typname::text, null, null", &from, TYPES)
+}
+
+fn of_schemas() -> String {
+    let from = format!(
+        "(select o.* from pg_namespace o where {}) o join ns n on n.oid = o.oid",
+        own("pg_namespace", "o.oid")
+    );
+    each("null, n.nspname::text, null, null", &from, OF_SCHEMAS)
+}
+
+fn of_indexes() -> String {
+    let from = format!(
+        "pg_index i join pg_class x on x.oid = i.indexrelid \
+         join (select c.* from pg_class c where {}) c on c.oid = i.indrelid \
+         join ns n on n.oid = c.relnamespace",
+        own("pg_class", "c.oid")
+    );
+    each(
+        "n.nspname::text, x.relname::text, n.nspname::text, c.relname::text",
+        &from,
+        OF_INDEXES,
+    )
 }
 
 fn standalone() -> impl Iterator<Item = Part> {
@@ -290,15 +370,17 @@ fn standalone() -> impl Iterator<Item = Part> {
         })
 }
 
-fn routines() -> impl Iterator<Item = Part> {
-    let own = own("pg_proc", "p.oid");
-    ROUTINES.iter().map(move |(kind, condition)| {
-        let query = format!(
-            "select n.nspname, p.proname || '(' || oidvectortypes(p.proargtypes) || ')', null, null \
-             from pg_proc p join ns n on n.oid = p.pronamespace where {condition} and {own}"
-        );
-        (*kind, query)
-    })
+fn routines() -> String {
+    let from = format!(
+        "(select p.* from pg_proc p where {}) p join ns n on n.oid = p.pronamespace",
+        own("pg_proc", "p.oid")
+    );
+    let name = "p.proname || '(' || oidvectortypes(p.proargtypes) || ')'";
+    each(
+        &format!("n.nspname::text, {name}, null, null"),
+        &from,
+        ROUTINES,
+    )
 }
 
 fn of_tables() -> impl Iterator<Item = Part> {
@@ -317,18 +399,18 @@ fn of_tables() -> impl Iterator<Item = Part> {
         })
 }
 
-fn properties() -> impl Iterator<Item = Part> {
-    let own = own("pg_class", "c.oid");
-    PROPERTIES.iter().map(move |(kind, condition)| {
-        let query = format!(
-            "select n.nspname, c.relname, n.nspname, c.relname from pg_class c \
-             join ns n on n.oid = c.relnamespace where {condition} and {own}"
-        );
-        (*kind, query)
-    })
+fn properties() -> String {
+    let from = format!(
+        "(select c.* from pg_class c where {}) c join ns n on n.oid = c.relnamespace",
+        own("pg_class", "c.oid")
+    );
+    let name = "n.nspname::text, c.relname::text";
+    each(&format!("{name}, {name}"), &from, PROPERTIES)
 }
 
-fn others() -> impl Iterator<Item = Part> {
+fn others(reader: &Reader<'_, impl ConnectionTrait>) -> impl Iterator<Item = Part> {
+    let compressed = reader.since(140_000, "a.attcompression <> ''", "false");
+    let not_enforced = reader.since(180_000, "not k.conenforced", "false");
     let of_table = "select n.nspname, a.attname, n.nspname, c.relname from pg_attribute a \
         join pg_class c on c.oid = a.attrelid join ns n on n.oid = c.relnamespace \
         join pg_type t on t.oid = a.atttypid \
@@ -339,7 +421,7 @@ fn others() -> impl Iterator<Item = Part> {
             "column storage",
             format!(
                 "{of_table} and {not_member} and (a.attstorage <> t.typstorage \
-                 or a.attstattarget >= 0 or a.attoptions is not null)"
+                 or a.attstattarget >= 0 or a.attoptions is not null or {compressed})"
             ),
         ),
         (
@@ -347,11 +429,11 @@ fn others() -> impl Iterator<Item = Part> {
             format!("{of_table} and {not_member} and a.attacl is not null"),
         ),
         (
-            "index of a materialized view",
+            "not enforced constraint",
             format!(
-                "select n.nspname, x.relname, n.nspname, c.relname from pg_index i \
-                 join pg_class x on x.oid = i.indexrelid join pg_class c on c.oid = i.indrelid \
-                 join ns n on n.oid = c.relnamespace where c.relkind = 'm' and {not_member}"
+                "select n.nspname, k.conname, n.nspname, c.relname from pg_constraint k \
+                 join pg_class c on c.oid = k.conrelid join ns n on n.oid = c.relnamespace \
+                 where {not_enforced} and {not_member}"
             ),
         ),
         (

@@ -46,7 +46,7 @@ fn unnamed(member: Member<'_>) -> Option<String> {
     }
 }
 
-fn find<'a>(table: &'a Table, category: Category, path: &str) -> Option<Member<'a>> {
+pub(super) fn find<'a>(table: &'a Table, category: Category, path: &str) -> Option<Member<'a>> {
     let of_kind = || members(table).into_iter().filter(|m| is_of(*m, category));
     of_kind()
         .find(|m| m.name() == Some(path))

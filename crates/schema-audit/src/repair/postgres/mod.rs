@@ -15,26 +15,30 @@ mod members;
 mod missing;
 mod partitions;
 mod planner;
+mod retype;
 mod sequences;
 mod sql;
 mod tables;
 #[cfg(test)]
 mod tests;
 mod types;
+mod waits;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 pub use dependents::{Dependent, dependents};
 use planner::Planner;
+use waits::{Cause, Held, beside};
 
-use super::{Options, Plan, Refusal, label};
+use super::{Options, Plan, Refusal, Statement, label};
 use crate::{
     compare::{Category, Finding, Severity},
     schema::{Dialect, Schema},
 };
 
 /// Plans a repair of a PostgreSQL schema. Plans again as long as something that
-/// was planned turns out to need what was refused.
+/// was planned turns out to need what was refused or is left out, so that nothing
+/// runs that is there only for the sake of a statement that does not.
 pub(crate) fn plan(
     expected: &Schema,
     actual: &Schema,
@@ -42,30 +46,48 @@ pub(crate) fn plan(
     options: &Options,
 ) -> Plan {
     let mut refused: BTreeMap<String, String> = options.refused.clone();
+    let mut held = Held::new();
     let mut replaced = BTreeSet::new();
     let wanted: Vec<&Finding> = findings
         .iter()
         .filter(|f| f.severity > Severity::Info && f.category != Category::History)
         .collect();
     loop {
-        let open = wanted
-            .iter()
-            .copied()
-            .filter(|f| !refused.contains_key(&label(f)));
-        let mut planner = Planner::new(expected, actual, open.collect(), options, &replaced);
+        let possible = wanted.iter().copied();
+        let possible: Vec<_> = possible
+            .filter(|f| !refused.contains_key(&label(f)))
+            .collect();
+        let mut open = possible.clone();
+        open.retain(|finding| !held.contains_key(&label(finding)));
+        let mut planner = Planner::new(expected, actual, open, options, &replaced);
         planner.run();
         let more = planner.refusals();
+        let unwanted = planner.unwanted(&options.destructive);
+        let waiting = planner.waiting(&wanted, &refused, &held);
         let swaps = planner.values_used_at_once();
-        if more.is_empty() && swaps.is_empty() {
-            return finish(planner, refused, &wanted, actual);
+        if more.is_empty() && unwanted.is_empty() && waiting.is_empty() && swaps.is_empty() {
+            let mut with_held = Planner::new(expected, actual, possible, options, &replaced);
+            if !held.is_empty() {
+                with_held.run();
+            }
+            let statements = beside(planner, with_held, &held, &mut refused);
+            return finish(statements, refused, &wanted, actual);
         }
         refused.extend(more);
+        held.extend(unwanted.into_iter().map(|label| (label, BTreeSet::new())));
+        for (label, cause) in waiting {
+            match cause {
+                Cause::Refused(reason) => drop(refused.entry(label).or_insert(reason)),
+                Cause::Held(causes) => drop(held.entry(label).or_insert(causes)),
+            }
+        }
+        held.retain(|label, _| !refused.contains_key(label));
         replaced.extend(swaps);
     }
 }
 
 fn finish(
-    planner: Planner<'_>,
+    statements: Vec<Statement>,
     refused: BTreeMap<String, String>,
     wanted: &[&Finding],
     actual: &Schema,
@@ -74,7 +96,7 @@ fn finish(
     let refused = refused.into_iter().filter(|(l, _)| labels.contains(l));
     Plan {
         dialect: Dialect::Postgres,
-        statements: planner.statements(),
+        statements,
         refused: refused
             .map(|(finding, reason)| Refusal { finding, reason })
             .collect(),

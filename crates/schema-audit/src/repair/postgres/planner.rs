@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    super::{Hazard, Options, Statement, label},
+    super::{Destructive, Hazard, Options, Statement, label},
     dependents::Dependent,
     members::Change,
     missing::Missing,
@@ -178,10 +178,21 @@ impl<'a> Planner<'a> {
         }
     }
 
-    /// The steps in the order in which they run.
-    pub(super) fn statements(mut self) -> Vec<Statement> {
-        self.steps.sort_by_key(|(phase, _)| *phase);
-        self.steps.into_iter().map(|(_, s)| s).collect()
+    /// The steps with their phases, in the order in which they were planned.
+    pub(super) fn into_steps(self) -> Vec<(Phase, Statement)> {
+        self.steps
+    }
+
+    /// The findings whose statements destroy something and were not asked for.
+    pub(super) fn unwanted(&self, wanted: &Destructive) -> BTreeSet<String> {
+        let statements = self.steps.iter().map(|(_, statement)| statement);
+        let unwanted = statements.filter(|s| s.destructive && !wanted.wants(&s.mends));
+        unwanted.flat_map(|s| s.mends.clone()).collect()
+    }
+
+    /// The planned statements.
+    pub(super) fn planned(&self) -> impl Iterator<Item = &Statement> {
+        self.steps.iter().map(|(_, statement)| statement)
     }
 
     /// What can't be repaired: refused while the steps were collected, in need of

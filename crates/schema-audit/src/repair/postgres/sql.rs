@@ -4,8 +4,29 @@
 use crate::schema::{ObjectName, Sequence};
 
 /// An identifier, always quoted: a name may be a keyword of a later version.
+/// Control characters are written as escapes, because people read it in terminals.
 pub(super) fn ident(name: &str) -> String {
-    format!("\"{}\"", name.replace('"', "\"\""))
+    let quoted = name.replace('"', "\"\"");
+    if !quoted.contains(char::is_control) {
+        return format!("\"{quoted}\"");
+    }
+    let quoted = quoted.replace('\\', "\\\\");
+    format!(
+        "U&\"{}\"",
+        escaped(&quoted, |c| format!("\\{:04x}", u32::from(c)))
+    )
+}
+
+fn escaped(text: &str, escape: impl Fn(char) -> String) -> String {
+    text.chars()
+        .map(|c| {
+            if c.is_control() {
+                escape(c)
+            } else {
+                c.to_string()
+            }
+        })
+        .collect()
 }
 
 /// An object's name; with its schema if it has one.
@@ -33,9 +54,11 @@ pub(super) fn idents(names: &[String]) -> String {
 /// A string constant.
 pub(super) fn literal(text: &str) -> String {
     let quoted = text.replace('\'', "''");
-    if quoted.contains('\\') {
+    if quoted.contains(|c: char| c == '\\' || c.is_control()) {
         // Means the same whatever `standard_conforming_strings` is.
-        format!("E'{}'", quoted.replace('\\', "\\\\"))
+        let quoted = quoted.replace('\\', "\\\\");
+        let escape = |c| format!("\\u{:04x}", u32::from(c));
+        format!("E'{}'", escaped(&quoted, escape))
     } else {
         format!("'{quoted}'")
     }
@@ -174,6 +197,8 @@ mod tests {
         assert_eq!(ident(r#"a"b; drop"#), r#""a""b; drop""#);
         assert_eq!(literal("it's"), "'it''s'");
         assert_eq!(literal(r"a\'"), r"E'a\\'''");
+        assert_eq!(ident("a\u{1b}\\\n\"b"), r#"U&"a\001b\\\000a""b""#);
+        assert_eq!(literal("a\u{1b}\n'b"), r"E'a\u001b\u000a''b'");
         assert_eq!(option("fillfactor=7'0"), "\"fillfactor\"='7''0'");
     }
 

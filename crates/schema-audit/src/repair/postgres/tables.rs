@@ -7,13 +7,13 @@ use std::collections::BTreeSet;
 use super::{
     super::{Hazard, label},
     member::{Member, members},
-    partitions::above,
-    planner::{Phase, Planner},
+    partitions::{above, parents},
+    planner::{Phase, Planner, is_at},
     sql::{comment, ident, object, option, option_name},
 };
 use crate::{
     compare::Code,
-    schema::{ObjectName, Table},
+    schema::{ObjectName, Schema, Table},
 };
 
 impl<'a> Planner<'a> {
@@ -193,19 +193,12 @@ impl<'a> Planner<'a> {
         gone: &BTreeSet<ObjectName>,
         new_names: &BTreeSet<ObjectName>,
     ) {
-        if let Some(reason) = self.held_by(&table.name, None) {
+        let held = self.held_by(&table.name, None);
+        if let Some(reason) = held.or_else(|| self.needed_by_what_stays(table, gone)) {
             self.refuse(labels, &reason);
             return;
         }
-        let mut names: Vec<ObjectName> = vec![table.name.clone()];
-        let own = members(table).into_iter().filter(|m| m.is_relation());
-        names.extend(own.filter_map(|m| Some(super::sql::beside(&table.name, m.name()?))));
-        let owned = self.actual.sequences.iter().filter(|s| {
-            s.owned_by
-                .as_ref()
-                .is_some_and(|owner| owner.table == table.name)
-        });
-        names.extend(owned.map(|s| s.name.clone()));
+        let names = names_of(table, self.actual);
         let early = names.iter().any(|name| new_names.contains(name));
         let (before, phase) = if early {
             (Phase::DropForeignKeys, Phase::EarlyDrops)
@@ -234,6 +227,39 @@ impl<'a> Planner<'a> {
         }
         let sql = format!("DROP TABLE {}", object(&table.name));
         self.destroy(phase, sql, labels, &lock);
+    }
+
+    /// Why a table can't be dropped without something that nobody asked to drop.
+    fn needed_by_what_stays(&self, table: &Table, gone: &BTreeSet<ObjectName>) -> Option<String> {
+        let leaves = self.of(&[Code::PartitionChanged]);
+        let mut below = self.actual.tables.iter().filter(|child| {
+            parents(child).any(|parent| *parent == table.name)
+                && !gone.contains(&child.name)
+                && !leaves.iter().any(|f| is_at(&f.object, &child.name))
+        });
+        if let Some(child) = below.next() {
+            return Some(format!(
+                "{} is below it and would go too; ask for that by name as well, or detach it",
+                child.name
+            ));
+        }
+        for other in &self.actual.tables {
+            if other.name == table.name || gone.contains(&other.name) {
+                continue;
+            }
+            for key in other.foreign_keys.iter().filter(|key| !key.inherited) {
+                let dropped = |c: &super::members::Change<'_>| {
+                    c.table.name == other.name && c.member == Member::ForeignKey(key)
+                };
+                if key.references == table.name && !self.drops.iter().any(dropped) {
+                    return Some(format!(
+                        "a foreign key of {} points to it and stays; drop that first",
+                        other.name
+                    ));
+                }
+            }
+        }
+        None
     }
 
     fn persistence(&mut self) {
@@ -287,4 +313,18 @@ impl<'a> Planner<'a> {
             }
         }
     }
+}
+
+/// The names among tables, indexes and sequences that a table has and that are
+/// free when it is dropped.
+pub(super) fn names_of(table: &Table, schema: &Schema) -> Vec<ObjectName> {
+    let mut names: Vec<ObjectName> = vec![table.name.clone()];
+    let own = members(table).into_iter().filter(|m| m.is_relation());
+    names.extend(own.filter_map(|m| Some(super::sql::beside(&table.name, m.name()?))));
+    let owned = schema.sequences.iter().filter(|s| {
+        let owner = s.owned_by.as_ref();
+        owner.is_some_and(|owner| owner.table == table.name)
+    });
+    names.extend(owned.map(|s| s.name.clone()));
+    names
 }

@@ -1,5 +1,7 @@
 //! What SQLite makes of a declared type, and whether values survive a change.
 
+use crate::schema::Table;
+
 /// The five kinds of <https://sqlite.org/datatype3.html>.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Affinity {
@@ -40,10 +42,21 @@ pub(super) fn lossy(from: &str, to: &str) -> bool {
 }
 
 /// Whether a STRICT table may have a column of that type.
-pub(super) fn is_strict(declared: &str) -> bool {
+fn is_strict(declared: &str) -> bool {
     ["INT", "INTEGER", "REAL", "TEXT", "BLOB", "ANY"]
         .iter()
         .any(|known| known.eq_ignore_ascii_case(declared))
+}
+
+/// Why a table can't be STRICT, if it is to be and can't.
+pub(super) fn not_strict(table: &Table) -> Option<String> {
+    let strict = table.options.iter().any(|option| option == "STRICT");
+    let mut columns = table.columns.iter().filter(|_| strict);
+    let column = columns.find(|column| !is_strict(&column.data_type))?;
+    Some(format!(
+        "a STRICT table cannot have the column `{}` of type `{}`: drop or change it first",
+        column.name, column.data_type
+    ))
 }
 
 #[cfg(test)]

@@ -16,7 +16,7 @@ mod views;
 
 pub(crate) use apply::apply;
 pub(crate) use plan::plan;
-pub(super) use script::{closing, opening};
+pub(super) use script::{closing, note, opening};
 
 /// What a connection has to be told before the plan's transaction: DROP TABLE
 /// would delete the rows that point to the old table, and nobody may look at

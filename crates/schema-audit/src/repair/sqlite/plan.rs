@@ -183,12 +183,15 @@ impl<'a> Planner<'a> {
         statements.push(format!("DROP TABLE {}", quote(name)));
         for sql in statements {
             // Several tables may be behind one view.
-            if self.drop_tables.iter().all(|other| other.sql != sql) {
-                self.drop_tables.push(Statement {
-                    destructive: true,
-                    ..statement(sql, &[Hazard::DataLoss], &mends)
-                });
+            let known = self.drop_tables.iter_mut().find(|other| other.sql == sql);
+            if let Some(known) = known {
+                known.mends.extend(mends.clone());
+                continue;
             }
+            self.drop_tables.push(Statement {
+                destructive: true,
+                ..statement(sql, &[Hazard::DataLoss], &mends)
+            });
         }
     }
 

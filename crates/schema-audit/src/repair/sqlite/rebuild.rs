@@ -65,16 +65,8 @@ impl Change<'_> {
                     .to_owned(),
             );
         }
-        if table.options.iter().any(|option| option == "STRICT")
-            && let Some(column) = table
-                .columns
-                .iter()
-                .find(|c| !affinity::is_strict(&c.data_type))
-        {
-            return Err(format!(
-                "a STRICT table cannot have the column `{}` of type `{}`: drop or change it first",
-                column.name, column.data_type
-            ));
+        if let Some(reason) = affinity::not_strict(table) {
+            return Err(reason);
         }
         self.rebuild()
     }

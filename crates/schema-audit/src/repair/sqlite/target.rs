@@ -1,13 +1,17 @@
 //! What a table is to become: what it is, with the findings mended that may be.
 
+mod members;
+
 use std::collections::BTreeSet;
 
-use super::{affinity, ddl};
+pub(super) use members::same_index;
+
+use super::affinity;
 use crate::{
     compare::{Code, Finding},
     inspect::sqlite::ident,
     repair::{Destructive, Refusal, label},
-    schema::{Column, ForeignKey, Index, Key, Source, Table},
+    schema::{Column, Source, Table},
 };
 
 /// What a table is to become, and what that means for its rows.
@@ -96,15 +100,11 @@ impl Builder<'_> {
             if self.expected.columns.iter().any(known) {
                 continue;
             }
-            if drop_others {
-                self.target.dropped.push(column.name.clone());
-            } else {
-                self.keep(column);
-            }
+            self.target.dropped.push(column.name.clone());
         }
         // What destroys values in a table of nearly the same name waits until
         // that table's name is asked for.
-        if self.target.lossy && !drop_others {
+        if (self.target.lossy || !self.target.dropped.is_empty()) && !drop_others {
             for label in &labels {
                 self.target.refused.push(Refusal {
                     finding: label.clone(),
@@ -274,184 +274,9 @@ impl Builder<'_> {
         }
         column
     }
-
-    fn members(&mut self, source: Source) {
-        let findings: Vec<Finding> = self.findings.iter().map(|f| (*f).clone()).collect();
-        let mut whole_lists = BTreeSet::new();
-        for finding in &findings {
-            match finding.code {
-                Code::PrimaryKeyMissing | Code::PrimaryKeyUnexpected | Code::PrimaryKeyChanged => {
-                    self.target
-                        .table
-                        .primary_key
-                        .clone_from(&self.expected.primary_key);
-                }
-                Code::OptionChanged => {
-                    self.target.table.options.clone_from(&self.expected.options);
-                }
-                Code::UniqueMissing
-                | Code::UniqueUnexpected
-                | Code::UniqueChanged
-                | Code::ForeignKeyMissing
-                | Code::ForeignKeyUnexpected
-                | Code::ForeignKeyChanged
-                | Code::CheckMissing
-                | Code::CheckUnexpected
-                | Code::CheckChanged
-                | Code::IndexMissing
-                | Code::IndexUnexpected
-                | Code::IndexChanged => {
-                    if source == Source::Catalog {
-                        whole_lists.insert(finding.category);
-                    } else if !self.one(finding) {
-                        self.refuse(finding, "what it is about was not found".to_owned());
-                        continue;
-                    }
-                }
-                _ => continue,
-            }
-            self.mended(finding);
-        }
-        for category in whole_lists {
-            self.list(category);
-        }
-        self.without_dropped();
-    }
-
-    /// Between two catalogs, a list with any difference becomes the other.
-    fn list(&mut self, category: crate::compare::Category) {
-        use crate::compare::Category;
-        let (table, expected) = (&mut self.target.table, self.expected);
-        match category {
-            Category::Unique => table.uniques.clone_from(&expected.uniques),
-            Category::ForeignKey => table.foreign_keys.clone_from(&expected.foreign_keys),
-            Category::Check => table.checks.clone_from(&expected.checks),
-            Category::Index => table.indexes = paired(&expected.indexes, &self.actual.indexes),
-            _ => {}
-        }
-    }
-
-    /// One constraint of an entity, found by its name or definition.
-    fn one(&mut self, finding: &Finding) -> bool {
-        let member = finding.object.member.as_deref().unwrap_or_default();
-        let (table, expected) = (&mut self.target.table, self.expected);
-        match finding.code {
-            Code::UniqueMissing => {
-                let found = expected.uniques.iter().find(|key| is_key(key, member));
-                found.map(|key| table.uniques.push(key.clone())).is_some()
-            }
-            Code::UniqueUnexpected => {
-                let before = table.uniques.len() + table.indexes.len();
-                table.uniques.retain(|key| !is_key(key, member));
-                table.indexes.retain(|index| index.name != member);
-                table.uniques.len() + table.indexes.len() < before
-            }
-            Code::ForeignKeyMissing | Code::ForeignKeyChanged => {
-                let found = expected
-                    .foreign_keys
-                    .iter()
-                    .find(|key| is_reference(key, member));
-                let Some(found) = found else {
-                    return false;
-                };
-                if finding.code == Code::ForeignKeyChanged {
-                    table.foreign_keys.retain(|key| {
-                        key.columns != found.columns
-                            && (key.name.is_none() || key.name != found.name)
-                    });
-                }
-                table.foreign_keys.push(found.clone());
-                true
-            }
-            Code::ForeignKeyUnexpected => {
-                let before = table.foreign_keys.len();
-                table.foreign_keys.retain(|key| !is_reference(key, member));
-                table.foreign_keys.len() < before
-            }
-            Code::CheckMissing | Code::CheckChanged => {
-                let is = |check: &&crate::schema::Check| {
-                    check.name.as_deref().unwrap_or(&check.expression) == member
-                };
-                let Some(found) = expected.checks.iter().find(is) else {
-                    return false;
-                };
-                table
-                    .checks
-                    .retain(|check| check.name.is_none() || check.name != found.name);
-                table.checks.push(found.clone());
-                true
-            }
-            Code::IndexMissing => {
-                let found = expected.indexes.iter().find(|index| index.name == member);
-                found
-                    .map(|index| table.indexes.push(index.clone()))
-                    .is_some()
-            }
-            _ => false,
-        }
-    }
-
-    /// A dropped column takes what was made of it along.
-    fn without_dropped(&mut self) {
-        let dropped = self.target.dropped.clone();
-        if dropped.is_empty() {
-            return;
-        }
-        let actual = self.actual;
-        let gone = |column: &str| dropped.iter().any(|name| name == column);
-        let table = &mut self.target.table;
-        let loses = |key: &Key| key.columns.iter().any(|c| gone(ddl::bare(c, actual)));
-        table.uniques.retain(|key| !loses(key));
-        if table.primary_key.as_ref().is_some_and(loses) {
-            table.primary_key = None;
-        }
-        table
-            .foreign_keys
-            .retain(|key| !key.columns.iter().any(|column| gone(column)));
-        table.indexes.retain(|index| {
-            let columns = index.keys.iter().filter(|key| key.is_column);
-            !columns.into_iter().any(|key| gone(&key.expression))
-        });
-    }
 }
 
 /// Whether a column that stores its values is to compute them.
 fn forgets(wanted: &Column, old: &Column) -> bool {
     wanted.generated.is_some() && old.generated.is_none()
-}
-
-fn is_key(key: &Key, member: &str) -> bool {
-    key.name.as_deref() == Some(member) || format!("({})", key.columns.join(", ")) == member
-}
-
-fn is_reference(key: &ForeignKey, member: &str) -> bool {
-    let definition = format!(
-        "({})->{}({})",
-        key.columns.join(","),
-        key.references.name,
-        key.referenced_columns.join(",")
-    );
-    key.name.as_deref() == Some(member) || definition == member
-}
-
-/// Whether two indexes are the same but for their names.
-pub(super) fn same_index(a: &Index, b: &Index) -> bool {
-    a.unique == b.unique && a.keys == b.keys && a.predicate == b.predicate
-}
-
-/// The expected indexes; those that are there under another name stay.
-fn paired(expected: &[Index], actual: &[Index]) -> Vec<Index> {
-    let mut free: Vec<&Index> = actual.iter().collect();
-    let mut result = expected.to_vec();
-    for by_name in [true, false] {
-        for index in &mut result {
-            let position = free
-                .iter()
-                .position(|old| same_index(old, index) && (!by_name || old.name == index.name));
-            if let Some(position) = position {
-                *index = free.remove(position).clone();
-            }
-        }
-    }
-    result
 }

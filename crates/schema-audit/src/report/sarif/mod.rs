@@ -20,6 +20,9 @@ use crate::compare::{Code, Severity};
 /// The rule that a line of the checklist breaks that did not pass.
 const CHECK_FAILED: &str = "check-failed";
 
+/// The rule of a line of the checklist that was not looked at.
+const CHECK_NOT_MADE: &str = "check-not-made";
+
 /// Writes the report as one SARIF run: a rule for each code, a result for each
 /// finding and for each check that did not pass.
 ///
@@ -88,6 +91,10 @@ impl Rules {
             let summary = "A line of the checklist did not pass";
             rules.add(CHECK_FAILED, "check", Severity::Error, summary);
         }
+        if report.checks.iter().any(|check| !check.checked) {
+            let summary = "A line of the checklist could not be looked at";
+            rules.add(CHECK_NOT_MADE, "check", Severity::Warning, summary);
+        }
         for item in &report.items {
             rules.add(&item.code, &item.category, item.severity, &item.summary);
         }
@@ -145,16 +152,21 @@ fn item_result(item: &Item, nth: usize, rules: &Rules, uri: &str) -> SarifResult
 }
 
 fn check_result(check: &CheckLine, rules: &Rules, uri: &str) -> SarifResult {
-    let (rule_id, rule_index) = rules.place(CHECK_FAILED);
-    let detail = check.detail.as_deref().unwrap_or("did not pass");
-    let text = format!("{}: {}.", escape::value(&check.name), escape::value(detail));
+    let (id, level) = if check.checked {
+        (CHECK_FAILED, "error")
+    } else {
+        (CHECK_NOT_MADE, "warning")
+    };
+    let (rule_id, rule_index) = rules.place(id);
+    let detail = escape::value(words::detail(check));
+    let text = format!("{}: {detail}.", escape::value(&check.name));
     SarifResult {
         rule_id,
         rule_index,
-        level: "error",
+        level,
         message: Message::new(&text),
         locations: [location(&check.name, uri)],
-        partial_fingerprints: fingerprint(CHECK_FAILED, &check.name, 0),
+        partial_fingerprints: fingerprint(id, &check.name, 0),
     }
 }
 

@@ -1,4 +1,5 @@
 mod rebuild;
+mod shapes;
 
 use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection, Statement};
 
