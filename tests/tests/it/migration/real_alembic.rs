@@ -59,6 +59,7 @@ impl Alembic {
         command
             .current_dir(&self.folder)
             .env("PYTHONDONTWRITEBYTECODE", "1")
+            .env("PYTHONPATH", &self.folder)
             .args(["-x", &format!("url={}", self.url)])
             .args(arguments);
         succeed(&mut command).await
