@@ -13,7 +13,7 @@ pub async fn set_in_txn<C: ConnectionTrait>(txn: &C, count: usize) -> Result<(),
     let revisions = REVISIONS.get(..count).unwrap_or(REVISIONS);
     let (integer, now) = match txn.get_database_backend() {
         DbBackend::Sqlite => ("integer", "CAST(strftime('%s', 'now') AS INTEGER)"),
-        _ => ("bigint", "extract(epoch FROM now())::bigint"),
+        _ => ("bigint", "floor(extract(epoch FROM now()))::bigint"),
     };
     let create = format!(
         r#"CREATE TABLE IF NOT EXISTS "seaql_migrations" ( "version" varchar NOT NULL PRIMARY KEY, "applied_at" {integer} NOT NULL )"#

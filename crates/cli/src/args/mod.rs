@@ -12,8 +12,6 @@ use std::ffi::OsString;
 use clap::{Args, CommandFactory, Parser, Subcommand};
 use outreach_service::connect::{DatabaseOptions, InvalidDatabaseUrl};
 
-use crate::commands::migrate::args::{Migrate, Show};
-
 pub(crate) use self::{
     audit::{Audit, AuditFormat, Diagram, Verify},
     discover::Discover,

@@ -33,8 +33,8 @@ fn remedy(finding: &Finding) -> Option<&'static str> {
             Some("put the revision back as it was released, and write a new one for the change")
         }
         Code::LedgerMissing => Some(
-            "an empty database: `outreach migrate up`; one that another tool made: hold it \
-             against that tool's revision with `outreach audit --revision`",
+            "an empty database: `outreach migrate up`; one that another tool made: `outreach adopt` \
+             says what it is and makes it a managed one",
         ),
         code if code.category() == Category::History => Some(
             "mend the ledger's rows by hand once the schema is known to be that of the revision: \

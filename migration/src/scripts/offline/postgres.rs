@@ -145,7 +145,7 @@ fn ledger_row(sql: &mut String, direction: Direction, revision: &Revision) {
         Direction::Up => writeln!(
             sql,
             "INSERT INTO \"seaql_migrations\" (\"version\", \"applied_at\") \
-             VALUES ({name}, extract(epoch FROM now())::bigint);"
+             VALUES ({name}, floor(extract(epoch FROM now()))::bigint);"
         ),
         Direction::Down => writeln!(
             sql,
