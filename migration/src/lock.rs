@@ -6,7 +6,7 @@
 //! SQLite the transaction begins as the one writer.
 
 use sea_orm::{
-    ConnectionTrait, DatabaseExecutor, DatabaseTransaction, DbBackend, DbErr,
+    ConnectionTrait, DatabaseExecutor, DatabaseTransaction, DbBackend, DbErr, IsolationLevel,
     SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait,
 };
 
@@ -26,21 +26,40 @@ pub(crate) async fn begin_locked(
     let txn = db
         .begin_with_options(TransactionOptions {
             sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+            isolation_level: isolation(db),
             ..TransactionOptions::default()
         })
         .await?;
     if txn.get_database_backend() == DbBackend::Postgres {
-        // The role or the pooler may have limits of their own; another run takes
-        // as long as it takes.
-        txn.execute_unprepared("SET LOCAL lock_timeout = 0; SET LOCAL statement_timeout = 0")
-            .await?;
+        wait_as_long_as_it_takes(&txn).await?;
         lock_schema(&txn, missing).await?;
     }
     Ok(txn)
 }
 
+/// What was committed while the lock was waited for has to be seen, whatever the
+/// server's default is. A savepoint is in its transaction's level.
+fn isolation(db: &DatabaseExecutor<'_>) -> Option<IsolationLevel> {
+    match db {
+        DatabaseExecutor::Connection(db) if db.get_database_backend() == DbBackend::Postgres => {
+            Some(IsolationLevel::ReadCommitted)
+        }
+        _ => None,
+    }
+}
+
+/// The role or the pooler may have limits of their own; another run takes as long
+/// as it takes.
+async fn wait_as_long_as_it_takes(txn: &DatabaseTransaction) -> Result<(), DbErr> {
+    txn.execute_unprepared("SET LOCAL lock_timeout = 0; SET LOCAL statement_timeout = 0")
+        .await
+        .map(drop)
+}
+
 /// Takes the lock of a run for the rest of the caller's transaction, waiting for
-/// a run that has it: nobody runs the chain then until the transaction ends. On
+/// a run that has it: nobody runs the chain then until the transaction ends.
+/// Begin the transaction as read committed, or it will not see what that run has
+/// done; its limits on locks and statements are off afterwards. On
 /// SQLite nothing is to be done: begun as the writer, a transaction has the file.
 ///
 /// # Errors
@@ -48,7 +67,10 @@ pub(crate) async fn begin_locked(
 /// [`DbErr::Migration`] when no schema of the search path exists.
 pub async fn lock_in_txn(txn: &DatabaseTransaction) -> Result<(), DbErr> {
     match txn.get_database_backend() {
-        DbBackend::Postgres => lock_schema(txn, MissingSchema::Refuse).await,
+        DbBackend::Postgres => {
+            wait_as_long_as_it_takes(txn).await?;
+            lock_schema(txn, MissingSchema::Refuse).await
+        }
         _ => Ok(()),
     }
 }

@@ -1,10 +1,16 @@
 //! Small pieces of SQL.
 
-use sea_orm::{ConnectionTrait, DbErr, QueryResult, Statement, Value};
+use sea_orm::{ConnectionTrait, DbBackend, DbErr, IsolationLevel, QueryResult, Statement, Value};
 
 /// The name as it has to be written in a statement of either database.
 pub(crate) fn identifier(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
+}
+
+/// The level at which a statement sees what was committed while another one
+/// waited for a lock, whatever the server's default is. SQLite has none.
+pub(crate) fn read_committed(db: &impl ConnectionTrait) -> Option<IsolationLevel> {
+    (db.get_database_backend() == DbBackend::Postgres).then_some(IsolationLevel::ReadCommitted)
 }
 
 /// The rows of a query.

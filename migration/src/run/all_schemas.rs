@@ -1,6 +1,9 @@
 //! Every tenant of one database, one after the other.
 
-use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, DbErr, Statement, TransactionTrait};
+use sea_orm::{
+    ConnectionTrait, DatabaseConnection, DbBackend, DbErr, IsolationLevel, Statement,
+    TransactionTrait,
+};
 
 use super::{RunError, RunOptions, Target, error, up};
 use crate::{REVISIONS, Revision};
@@ -118,7 +121,9 @@ async fn up_one(
     schema: &str,
     options: &RunOptions,
 ) -> Result<Vec<Revision>, RunError> {
-    let txn = db.begin().await?;
+    // As a run of its own begins, which is a savepoint here.
+    let level = Some(IsolationLevel::ReadCommitted);
+    let txn = db.begin_with_config(level, None).await?;
     let path = format!("SET LOCAL search_path TO {}", quote(schema));
     txn.execute_unprepared(&path).await?;
     match up(&txn, Target::End, options).await {

@@ -8,7 +8,7 @@ use sea_orm::{
 };
 
 use super::{AdoptError, carry_out::failed, probe::number};
-use crate::sql::{identifier, rows};
+use crate::sql::{identifier, read_committed, rows};
 
 /// Begins and prepares transactions.
 pub(super) struct Session;
@@ -32,6 +32,8 @@ impl Session {
         let begun = db
             .begin_with_options(TransactionOptions {
                 sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+                // What was committed while the locks were waited for has to be seen.
+                isolation_level: read_committed(db),
                 ..TransactionOptions::default()
             })
             .await;

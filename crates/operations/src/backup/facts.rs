@@ -7,7 +7,8 @@ use schema_audit::{
     inspect::{Scope, inspect_in_txn},
     schema::{Dialect, Schema},
 };
-use sea_orm::{ConnectionTrait, DbErr};
+use sea_orm::{ConnectionTrait, DbErr, sqlx::postgres::PgConnectOptions};
+use secrecy::ExposeSecret;
 
 use super::{
     BackupError, Manifest, Progress, Step,
@@ -23,6 +24,7 @@ use crate::{
 pub(super) struct Facts {
     pub(super) dialect: Dialect,
     pub(super) database: String,
+    pub(super) origin: Option<String>,
     pub(super) schema: Option<String>,
     pub(super) server_version: String,
     /// Of PostgreSQL.
@@ -45,6 +47,7 @@ impl Facts {
             of_server(db).await
         };
         let mut facts = facts.map_err(BackupError::database("asking what database it is"))?;
+        facts.origin = origin(options);
         if facts.dialect == Dialect::Postgres && facts.schema.is_none() {
             return Err(BackupError::NoSchema);
         }
@@ -75,6 +78,7 @@ impl Facts {
             outreach: env!("CARGO_PKG_VERSION").to_owned(),
             dialect: self.dialect,
             database: self.database,
+            origin: self.origin,
             schema: self.schema,
             server_version: self.server_version,
             revision: self.revision,
@@ -123,6 +127,20 @@ fn is_of_the_place(kind: &str) -> bool {
     kind.ends_with("privileges") || matches!(kind, "comment of a schema" | "tablespace")
 }
 
+fn origin(options: &DatabaseOptions) -> Option<String> {
+    if options.is_sqlite() {
+        let path = std::fs::canonicalize(options.url().sqlite_path()?).ok()?;
+        return Some(path.to_string_lossy().into_owned());
+    }
+    let url = options.url().with_password();
+    let url: PgConnectOptions = url.expose_secret().parse().ok()?;
+    let host = match url.get_socket() {
+        Some(folder) => folder.to_string_lossy().into_owned(),
+        None => url.get_host().to_owned(),
+    };
+    Some(format!("{host}:{}", url.get_port()))
+}
+
 async fn of_server(db: &impl ConnectionTrait) -> Result<Facts, DbErr> {
     let sql = "SELECT current_database()::text AS database, current_schema()::text AS schema, \
          current_setting('server_version') AS version, \
@@ -138,6 +156,7 @@ async fn of_server(db: &impl ConnectionTrait) -> Result<Facts, DbErr> {
     Ok(Facts {
         dialect: Dialect::Postgres,
         database: row.try_get("", "database")?,
+        origin: None,
         schema: row.try_get("", "schema")?,
         server_version: row.try_get("", "version")?,
         major: row.try_get::<i32>("", "major")?.unsigned_abs(),
@@ -158,6 +177,7 @@ async fn of_file(db: &impl ConnectionTrait, options: &DatabaseOptions) -> Result
     Ok(Facts {
         dialect: Dialect::Sqlite,
         database: name.unwrap_or_default().to_string_lossy().into_owned(),
+        origin: None,
         schema: None,
         server_version: row.try_get("", "version")?,
         major: 0,

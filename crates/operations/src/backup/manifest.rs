@@ -32,6 +32,11 @@ pub struct Manifest {
     /// The database's name: on PostgreSQL as the server knows it, on SQLite the
     /// file's name.
     pub database: String,
+    /// Where the database is: host and port of the server, the file's path of
+    /// SQLite. Backups of databases of one name are told apart by it; without
+    /// it, a backup is of no other one's origin.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub origin: Option<String>,
     /// The PostgreSQL schema that it holds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub schema: Option<String>,

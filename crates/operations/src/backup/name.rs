@@ -28,9 +28,12 @@ pub(super) fn stem(facts: &Facts) -> String {
     stem
 }
 
-/// Whether two backups are of the same database and schema.
+/// Whether two backups are known to be of the same database and schema: many
+/// databases have one name.
 pub(super) fn same_origin(a: &Manifest, b: &Manifest) -> bool {
-    (a.dialect, &a.database, &a.schema) == (b.dialect, &b.database, &b.schema)
+    a.origin.is_some()
+        && (a.dialect, &a.origin, &a.database, &a.schema)
+            == (b.dialect, &b.origin, &b.database, &b.schema)
 }
 
 fn part(name: &str) -> String {

@@ -42,8 +42,16 @@ pub(super) fn complete(schema: &Schema, database: &DatabaseOptions, inventory: &
     inventory.dependents.sort();
 }
 
+/// Asked without opening the file: to close it would give up every lock that
+/// this process has on it, those of an open transaction too.
+#[cfg(unix)]
 fn may_write(path: &Path) -> bool {
-    fs::OpenOptions::new().append(true).open(path).is_ok()
+    rustix::fs::access(path, rustix::fs::Access::WRITE_OK).is_ok()
+}
+
+#[cfg(not(unix))]
+fn may_write(path: &Path) -> bool {
+    fs::metadata(path).is_ok_and(|file| !file.permissions().readonly())
 }
 
 /// Who else uses a file: by its locks, and by the list of open files.

@@ -35,6 +35,7 @@ pub use self::{
 use crate::{
     backup::{self, Backup, BackupOptions},
     guard::{Clearance, sessions},
+    sql::read_committed,
 };
 
 /// How a reset is done.
@@ -233,6 +234,8 @@ async fn run(db: &DatabaseConnection, work: &Work<'_>) -> Result<Ended, Cause> {
     let begun = db
         .begin_with_options(TransactionOptions {
             sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+            // What was committed while the locks were waited for has to be seen.
+            isolation_level: read_committed(db),
             ..TransactionOptions::default()
         })
         .await;

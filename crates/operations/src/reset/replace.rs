@@ -7,7 +7,7 @@ use outreach_service::connect::DatabaseOptions;
 use super::{Progress, ResetError, ResetOptions, Step, error::Cause, secure};
 use crate::{
     backup::{self, Backup, BackupError, Manifest, RestoreOptions},
-    guard::Clearance,
+    guard::{Clearance, look},
 };
 
 /// What a replacement did.
@@ -58,6 +58,17 @@ pub async fn replace(
     }
     let to = &options.backup_directory;
     let backup = Box::pin(secure(database, to, options.scratch.as_ref(), progress)).await?;
+    // A mark that was set while the backups were made holds; one that is set from
+    // here on is not in the backup, which the transaction notices.
+    let refused = |source| ResetError::RolledBack {
+        backup: backup.path.clone(),
+        source,
+    };
+    let now = look(database).await;
+    let now = now.map_err(|source| refused(Cause::Guard(source)))?;
+    if !now.has_the_same_objects(clearance.inventory()) {
+        return Err(refused(Cause::changed("tables, marks or other objects")));
+    }
     let mut tables = clearance.inventory().table_names();
     if clearance.inventory().alembic.is_some() {
         tables.push("alembic_version".to_owned());

@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use outreach_migration::{LEDGERS, Migrator, MigratorTrait, REVISIONS, lock_in_txn};
+use outreach_migration::{
+    LEDGERS, REVISIONS, lock_in_txn,
+    run::{self, RunOptions, Target},
+};
 use outreach_service::connect::DatabaseOptions;
 use schema_audit::{
     compare::{Severity, compare},
@@ -53,14 +56,24 @@ impl Work<'_> {
                 .map_err(Cause::database("dropping the tables"))?;
         }
         (self.progress)(Step::Migrating);
-        Migrator::up(txn, None)
-            .await
-            .map_err(Cause::database("running the chain"))?;
+        self.migrate(txn).await?;
         kept.put_back(txn)
             .await
             .map_err(Cause::database("putting marks and privileges back"))?;
         (self.progress)(Step::Auditing);
         self.audit(txn).await
+    }
+
+    /// With the limits of the reset, not those of the process's environment. The
+    /// environment that the database is marked with is put back afterwards.
+    async fn migrate(&self, txn: &DatabaseTransaction) -> Result<(), Cause> {
+        let options = RunOptions::default()
+            .lock_timeout(self.options.lock_timeout)
+            .statement_timeout(self.options.statement_timeout);
+        match run::up(txn, Target::End, &options).await {
+            Ok(_) => Ok(()),
+            Err(error) => Err(Cause::database("running the chain")(error.into())),
+        }
     }
 
     /// Against everybody, so that what is compared with the backup is what is

@@ -20,7 +20,7 @@ pub(super) fn script(range: &Range, options: &OfflineOptions) -> String {
     let mut sql = range.title();
     sql.push_str(
         "-- PostgreSQL. Run it with: psql -v ON_ERROR_STOP=1 -f FILE\n\
-         -- It is one transaction: all of it is done, or nothing.\n\nBEGIN;\n\n",
+         -- It is one transaction: all of it is done, or nothing.\n\nBEGIN ISOLATION LEVEL READ COMMITTED;\n\n",
     );
     begin(&mut sql, range, options);
     where_it_begins(&mut sql, range, options);

@@ -39,17 +39,30 @@ pub(super) async fn restore(
     };
     let name = file.file_name().unwrap_or_default().to_string_lossy();
     let partial = Partial::new(folder, &name)?;
-    // Over the file that is there, which is its owner's alone.
-    let copied = tokio::fs::copy(path, partial.path()).await;
-    copied.map_err(|source| BackupError::Write {
-        path: partial.path().to_owned(),
-        source,
-    })?;
+    copy_bytes(path, partial.path())
+        .await
+        .map_err(|source| BackupError::Write {
+            path: partial.path().to_owned(),
+            source,
+        })?;
     let differences = of_file(partial.path(), manifest, progress).await?;
     if !differences.is_empty() {
         return Err(BackupError::Differs { differences });
     }
     partial.keep(&file)
+}
+
+/// Over the file that is there, which is its owner's alone: the backup's own
+/// permissions are not those of a database in use.
+async fn copy_bytes(from: &Path, to: &Path) -> std::io::Result<()> {
+    let mut from = tokio::fs::File::open(from).await?;
+    let mut to = tokio::fs::OpenOptions::new()
+        .write(true)
+        .truncate(true)
+        .open(to)
+        .await?;
+    tokio::io::copy(&mut from, &mut to).await?;
+    to.sync_all().await
 }
 
 async fn into_a_file(
