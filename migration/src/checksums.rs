@@ -27,6 +27,11 @@ pub async fn recorded<C: ConnectionTrait>(db: &C) -> Result<BTreeMap<String, Str
         .collect()
 }
 
+/// Whether there is a place for them.
+pub(crate) async fn is_there<C: ConnectionTrait>(db: &C) -> Result<bool, DbErr> {
+    ledger::table_exists(db, TABLE).await
+}
+
 /// Brings the records in line with the ledger: adds what is applied and not
 /// recorded, removes what is no longer applied. A record that is there stays,
 /// because it is what later builds are held against.

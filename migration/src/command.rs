@@ -14,7 +14,10 @@ use sea_orm::{
 pub use sea_orm_cli::MigrateSubcommands;
 use sea_orm_migration::MigratorTrait;
 
-use crate::{Migrator, migrator};
+use crate::{
+    Migrator,
+    run::{self, RunError, RunOptions, Target},
+};
 
 /// How long a server may take to answer; one that is starting answers late.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -77,13 +80,9 @@ pub enum CommandError {
          running?", CONNECT_TIMEOUT.as_secs()
     )]
     NoAnswer,
-    /// The connection was lost during COMMIT. The run is done as a whole or not
-    /// at all.
-    #[error("whether the migration was done is unknown; look with `status`, or run it again")]
-    UnknownOutcome(#[source] DbErr),
-    /// The database refused a statement, or the chain refused to run.
-    #[error("the migration failed; nothing was changed")]
-    Migrate(#[source] DbErr),
+    /// The chain did not run, or failed.
+    #[error(transparent)]
+    Run(#[from] RunError),
     /// `init` and `generate` are for a developer's checkout.
     #[error("`{0}` writes source files: run `sea-orm-cli migrate {0}` in the repository")]
     SourceCommand(&'static str),
@@ -161,29 +160,43 @@ fn is_timeout(error: &DbErr) -> bool {
     }
 }
 
-/// Runs a subcommand on `db`; `None` means `up`. Each is one transaction.
+/// Runs a subcommand on `db`, with the options that the process's environment
+/// variables give; `None` means `up`. Each is one transaction.
 pub async fn run(
     db: &DatabaseConnection,
     command: Option<MigrateSubcommands>,
 ) -> Result<(), CommandError> {
+    let options = RunOptions::from_environment().map_err(RunError::from)?;
+    run_with(db, command, &options).await
+}
+
+/// [`run`](fn@run) with options.
+pub async fn run_with(
+    db: &DatabaseConnection,
+    command: Option<MigrateSubcommands>,
+    options: &RunOptions,
+) -> Result<(), CommandError> {
+    let steps = |steps: Option<u32>| steps.map_or(Target::End, Target::Steps);
     match command {
         Some(MigrateSubcommands::Init) => return Err(CommandError::SourceCommand("init")),
         Some(MigrateSubcommands::Generate { .. }) => {
             return Err(CommandError::SourceCommand("generate"));
         }
-        None => Migrator::up(db, None).await,
-        Some(MigrateSubcommands::Up { num }) => Migrator::up(db, num).await,
-        Some(MigrateSubcommands::Down { num }) => Migrator::down(db, Some(num)).await,
-        Some(MigrateSubcommands::Fresh) => Migrator::fresh(db).await,
-        Some(MigrateSubcommands::Refresh) => Migrator::refresh(db).await,
-        Some(MigrateSubcommands::Reset) => Migrator::reset(db).await,
-        Some(MigrateSubcommands::Status) => Migrator::status(db).await,
-    }
-    .map_err(|error| {
-        if migrator::is_unknown_outcome(&error) {
-            CommandError::UnknownOutcome(error)
-        } else {
-            CommandError::Migrate(error)
+        None => {
+            run::up(db, Target::End, options).await?;
         }
-    })
+        Some(MigrateSubcommands::Up { num }) => {
+            run::up(db, steps(num), options).await?;
+        }
+        Some(MigrateSubcommands::Down { num }) => {
+            run::down(db, Target::Steps(num), options).await?;
+        }
+        Some(MigrateSubcommands::Fresh) => run::fresh(db, options).await?,
+        Some(MigrateSubcommands::Refresh) => run::refresh(db, options).await?,
+        Some(MigrateSubcommands::Reset) => run::reset(db, options).await?,
+        Some(MigrateSubcommands::Status) => {
+            Migrator::status(db).await.map_err(RunError::Database)?;
+        }
+    }
+    Ok(())
 }

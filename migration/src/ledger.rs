@@ -40,6 +40,32 @@ pub async fn status<C: ConnectionTrait>(db: &C) -> Result<Vec<RevisionStatus>, D
     compare(&applied(db).await?).map_err(DbErr::Migration)
 }
 
+/// The newest revision that is applied.
+#[must_use]
+pub fn newest(chain: &[RevisionStatus]) -> Option<Revision> {
+    let applied = |one: &&RevisionStatus| one.status == MigrationStatus::Applied;
+    chain.iter().rfind(applied).map(|one| one.revision)
+}
+
+/// The rows of Alembic's ledger, by name, at most 100; `None` where there is no
+/// such table. Reads only.
+pub async fn alembic<C: ConnectionTrait>(db: &C) -> Result<Option<Vec<String>>, DbErr> {
+    if !table_exists(db, "alembic_version").await? {
+        return Ok(None);
+    }
+    let rows = db
+        .query_all_raw(Statement::from_string(
+            db.get_database_backend(),
+            r#"SELECT "version_num" FROM "alembic_version" ORDER BY 1 LIMIT 100"#,
+        ))
+        .await?;
+    let versions: Result<Vec<String>, DbErr> = rows
+        .iter()
+        .map(|row| row.try_get("", "version_num"))
+        .collect();
+    versions.map(Some)
+}
+
 /// Holds the applied names against the chain: they have to be its beginning.
 fn compare(applied: &[String]) -> Result<Vec<RevisionStatus>, String> {
     if let Some(unknown) = applied

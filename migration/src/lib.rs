@@ -30,9 +30,13 @@ mod duplicates;
 pub mod ledger;
 mod lock;
 mod migrator;
+pub mod plan;
 pub mod properties;
 mod revision;
+pub mod run;
+pub mod scripts;
 pub mod snapshots;
+pub mod stamp;
 
 mod m20251201_000001_000000000000_create_base_tables;
 mod m20251201_000002_4b9608290b5d_add_settings_table;

@@ -30,6 +30,10 @@ pub(crate) async fn begin_locked(
         })
         .await?;
     if txn.get_database_backend() == DbBackend::Postgres {
+        // The role or the pooler may have limits of their own; another run takes
+        // as long as it takes.
+        txn.execute_unprepared("SET LOCAL lock_timeout = 0; SET LOCAL statement_timeout = 0")
+            .await?;
         lock_schema(&txn, missing).await?;
     }
     Ok(txn)

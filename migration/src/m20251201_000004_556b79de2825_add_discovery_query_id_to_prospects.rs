@@ -4,7 +4,7 @@
 //! SQLite can't add a constraint to a table, only a column with its own
 //! reference, and has no comments.
 
-use sea_orm::DbBackend;
+use sea_orm::{DbBackend, Statement};
 use sea_orm_migration::{prelude::*, schema::*};
 
 use crate::alembic;
@@ -77,9 +77,10 @@ async fn add_column_postgres(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
         .await?;
     manager
         .get_connection()
-        .execute_unprepared(
+        .execute_raw(Statement::from_string(
+            manager.get_database_backend(),
             r#"COMMENT ON COLUMN "prospects"."discovery_query_id" IS 'Foreign key reference to discovery_queries.id'"#,
-        )
+        ))
         .await?;
     manager
         .create_foreign_key(

@@ -51,8 +51,12 @@ fn print_error(error: &dyn Error) {
     let mut message = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {
-        message.push_str(": ");
-        message.push_str(&cause.to_string());
+        // Errors of the drivers repeat their cause in their own text.
+        let text = cause.to_string();
+        if !message.ends_with(&text) {
+            message.push_str(": ");
+            message.push_str(&text);
+        }
         source = cause.source();
     }
     eprintln!("error: {message}");

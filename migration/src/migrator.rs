@@ -1,14 +1,16 @@
-//! SeaORM's migrator with what it lacks: a lock, one transaction for a run, and
-//! a look at the ledger before anything is changed.
+//! SeaORM's migrator with what it lacks: a lock, one transaction for a run, a
+//! look at the ledger before anything is changed, limits and guards. What it
+//! does is in [`run`].
 
 use async_trait::async_trait;
-use sea_orm::{
-    ConnectionTrait, DatabaseExecutor, DatabaseTransaction, DbBackend, DbErr, RuntimeErr,
-};
+use sea_orm::{ConnectionTrait, DbErr};
 use sea_orm_migration::{IntoSchemaManagerConnection, MigrationTrait, MigratorTrait};
 use tracing::info;
 
-use crate::{checksums, ledger, lock};
+use crate::{
+    ledger,
+    run::{self, RunError, RunOptions, Target},
+};
 
 /// The chain and its commands.
 ///
@@ -17,6 +19,10 @@ use crate::{checksums, ledger, lock};
 /// other and both end well, and a run that dies leaves what was there before.
 /// `status` only reads.
 ///
+/// `down`, `fresh`, `refresh` and `reset` are refused on a protected database.
+/// The options of a run are those of the process's environment variables:
+/// [`RunOptions::from_environment`].
+///
 /// On PostgreSQL `up` and `fresh` create the schema of the connection's search
 /// path if it is not there yet.
 #[derive(Debug, Clone, Copy, Default)]
@@ -24,7 +30,7 @@ pub struct Migrator;
 
 /// The chain with SeaORM's own commands, which [`Migrator`] calls inside its
 /// transaction.
-struct Chain;
+pub(crate) struct Chain;
 
 impl MigratorTrait for Chain {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
@@ -53,54 +59,37 @@ impl MigratorTrait for Migrator {
     where
         C: IntoSchemaManagerConnection<'c>,
     {
-        let txn = begin(db, lock::MissingSchema::Create).await?;
-        Chain::up(&txn, steps).await?;
-        commit(txn).await
+        run::up(db, target(steps), &options()?).await?;
+        Ok(())
     }
 
     async fn down<'c, C>(db: C, steps: Option<u32>) -> Result<(), DbErr>
     where
         C: IntoSchemaManagerConnection<'c>,
     {
-        let txn = begin(db, lock::MissingSchema::Refuse).await?;
-        Chain::down(&txn, steps).await?;
-        commit(txn).await
+        run::down(db, target(steps), &options()?).await?;
+        Ok(())
     }
 
     async fn refresh<'c, C>(db: C) -> Result<(), DbErr>
     where
         C: IntoSchemaManagerConnection<'c>,
     {
-        let txn = begin(db, lock::MissingSchema::Refuse).await?;
-        Chain::refresh(&txn).await?;
-        commit(txn).await
+        Ok(run::refresh(db, &options()?).await?)
     }
 
     async fn reset<'c, C>(db: C) -> Result<(), DbErr>
     where
         C: IntoSchemaManagerConnection<'c>,
     {
-        let txn = begin(db, lock::MissingSchema::Refuse).await?;
-        Chain::reset(&txn).await?;
-        commit(txn).await
+        Ok(run::reset(db, &options()?).await?)
     }
 
     async fn fresh<'c, C>(db: C) -> Result<(), DbErr>
     where
         C: IntoSchemaManagerConnection<'c>,
     {
-        // The ledger is not looked at: what it says goes with the tables.
-        let txn =
-            lock::begin_locked(&db.into_database_executor(), lock::MissingSchema::Create).await?;
-        if txn.get_database_backend() == DbBackend::Sqlite {
-            // SeaORM switches foreign keys off, which SQLite ignores inside a
-            // transaction. Deferred, they are counted at the commit, when every
-            // table is gone.
-            txn.execute_unprepared("PRAGMA defer_foreign_keys = ON")
-                .await?;
-        }
-        Chain::fresh(&txn).await?;
-        commit(txn).await
+        Ok(run::fresh(db, &options()?).await?)
     }
 
     async fn status<C>(db: &C) -> Result<(), DbErr>
@@ -127,43 +116,10 @@ impl MigratorTrait for Migrator {
     }
 }
 
-async fn begin<'c, C>(db: C, missing: lock::MissingSchema) -> Result<DatabaseTransaction, DbErr>
-where
-    C: IntoSchemaManagerConnection<'c>,
-{
-    let db: DatabaseExecutor<'c> = db.into_database_executor();
-    let txn = lock::begin_locked(&db, missing).await?;
-    ledger::status(&txn).await?;
-    Ok(txn)
+fn options() -> Result<RunOptions, RunError> {
+    Ok(RunOptions::from_environment()?)
 }
 
-/// Begins the text of the error that [`is_unknown_outcome`] knows; SeaORM's
-/// trait leaves no room for an error of our own.
-const COMMIT_NOT_ANSWERED: &str = "COMMIT was not answered";
-
-async fn commit(txn: DatabaseTransaction) -> Result<(), DbErr> {
-    checksums::keep(&txn).await?;
-    txn.commit().await.map_err(|error| match &error {
-        DbErr::Exec(RuntimeErr::SqlxError(source))
-        | DbErr::Query(RuntimeErr::SqlxError(source))
-        | DbErr::Conn(RuntimeErr::SqlxError(source))
-            if source
-                .as_database_error()
-                .is_none_or(|error| error.code().is_some_and(|code| is_disconnect(&code))) =>
-        {
-            DbErr::Migration(format!("{COMMIT_NOT_ANSWERED}: {source}"))
-        }
-        _ => error,
-    })
-}
-
-/// The server says that it goes away, which it may do after it has committed.
-fn is_disconnect(sqlstate: &str) -> bool {
-    sqlstate.len() == 5
-        && (sqlstate.starts_with("08") || matches!(sqlstate, "57P01" | "57P02" | "57P03"))
-}
-
-/// Whether a run failed in a way that leaves open whether it was done.
-pub(crate) fn is_unknown_outcome(error: &DbErr) -> bool {
-    matches!(error, DbErr::Migration(text) if text.starts_with(COMMIT_NOT_ANSWERED))
+fn target(steps: Option<u32>) -> Target<'static> {
+    steps.map_or(Target::End, Target::Steps)
 }

@@ -120,6 +120,11 @@ pub async fn read<C: ConnectionTrait>(db: &C) -> Result<Properties, DbErr> {
     Ok(properties)
 }
 
+/// Whether there is a place for them.
+pub(crate) async fn is_there<C: ConnectionTrait>(db: &C) -> Result<bool, DbErr> {
+    ledger::table_exists(db, TABLE).await
+}
+
 /// Sets a property in the transaction that `txn` is in, in place of the value
 /// that it had; the caller commits.
 ///

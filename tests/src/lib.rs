@@ -20,6 +20,7 @@ mod matrix;
 mod postgres_programs;
 mod postgres_server;
 mod proxy;
+pub mod scripts;
 mod server_process;
 pub mod snapshots;
 mod test_db;
@@ -32,6 +33,16 @@ pub use command::{
 pub use generated_files::{Files, GeneratedFiles, workspace};
 pub use matrix::TestOutcome;
 pub use postgres_server::PostgresServer;
+
+/// A client program of this machine's PostgreSQL, such as `psql`.
+///
+/// # Errors
+///
+/// Where there is none; the error says how to get it.
+pub fn postgres_program(name: &str) -> anyhow::Result<std::path::PathBuf> {
+    postgres_programs::PostgresPrograms::find()?.beside("postgres", name)
+}
+
 pub use proxy::{Fault, Proxy};
 pub use test_db::{Row, TestDb};
 

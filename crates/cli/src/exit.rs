@@ -4,7 +4,7 @@
 use std::{fmt, io, process::ExitCode};
 
 use outreach_domain::{InvalidDiscoveryRequest, escape_for_terminal};
-use outreach_migration::command::CommandError;
+use outreach_migration::{command::CommandError, run::RunError};
 use outreach_providers::files::OpenError;
 use outreach_service::{
     connect::{ConnectError, InvalidDatabaseUrl},
@@ -192,12 +192,23 @@ impl From<JobError> for Error {
 impl From<CommandError> for Error {
     fn from(error: CommandError) -> Self {
         match error {
+            CommandError::Run(error) => error.into(),
+            CommandError::Connect(_) | CommandError::NoAnswer => Self::failed(error),
+            _ => Self::refused(error),
+        }
+    }
+}
+
+impl From<RunError> for Error {
+    fn from(error: RunError) -> Self {
+        match error {
             // The chain's own words: it looked at the ledger and did nothing.
-            CommandError::Migrate(DbErr::Migration(_)) => Self::refused(error),
-            CommandError::Connect(_)
-            | CommandError::NoAnswer
-            | CommandError::UnknownOutcome(_)
-            | CommandError::Migrate(_) => Self::failed(error),
+            RunError::Database(DbErr::Migration(_)) => Self::refused(error),
+            RunError::Locked { .. }
+            | RunError::TookTooLong { .. }
+            | RunError::Busy(_)
+            | RunError::UnknownOutcome(_)
+            | RunError::Database(_) => Self::failed(error),
             _ => Self::refused(error),
         }
     }

@@ -58,6 +58,8 @@ async fn dispatch(arguments: Arguments) -> Result<(), Error> {
     })?;
     match arguments.command {
         Command::Migrate(arguments) => commands::migrate::run(connection, arguments).await,
+        Command::History(show) => commands::migrate::show::history(connection, show.json).await,
+        Command::Current(show) => commands::migrate::show::current(connection, show.json).await,
         Command::Discover(arguments) => commands::discover::run(connection, &arguments).await,
         Command::Jobs(command) => commands::jobs::run(connection, command).await,
         Command::Prospects(command) => commands::prospects::run(connection, command).await,

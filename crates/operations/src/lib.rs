@@ -11,3 +11,4 @@ pub mod contents;
 pub mod expected;
 mod sql;
 mod sqlite;
+pub mod stamp;

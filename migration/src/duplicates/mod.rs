@@ -10,8 +10,10 @@ mod prospects;
 mod record;
 mod stored_json;
 
-use sea_orm::{ConnectionTrait, DbBackend, DbErr};
+use sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement};
 use tracing::info;
+
+use crate::ledger::table_exists;
 
 /// Groups of duplicates that are read at a time.
 const BATCH: u64 = 200;
@@ -25,9 +27,10 @@ const ROWS_PER_STATEMENT: usize = 1_000;
 pub(crate) async fn merge<C: ConnectionTrait>(db: &C) -> Result<(), DbErr> {
     if db.get_database_backend() == DbBackend::Postgres {
         // Nobody may add a duplicate between the merge and the index.
-        db.execute_unprepared(
+        db.execute_raw(Statement::from_string(
+            DbBackend::Postgres,
             r#"LOCK TABLE "discovery_queries", "prospects", "email_logs" IN SHARE ROW EXCLUSIVE MODE"#,
-        )
+        ))
         .await?;
     }
     let queries = discovery_queries::merge(db).await?;
@@ -41,6 +44,47 @@ pub(crate) async fn merge<C: ConnectionTrait>(db: &C) -> Result<(), DbErr> {
         );
     }
     Ok(())
+}
+
+/// How many rows [`merge`] would merge into others, by table; only tables that
+/// are there. Reads only.
+pub(crate) async fn count<C: ConnectionTrait>(db: &C) -> Result<Vec<(&'static str, u64)>, DbErr> {
+    const GROUPS: [(&str, &str); 2] = [
+        ("discovery_queries", r#""job_id", "keyword", "location""#),
+        ("prospects", r#""domain""#),
+    ];
+    let mut counts = Vec::new();
+    for (table, key) in GROUPS {
+        if !table_exists(db, table).await? {
+            continue;
+        }
+        let sql = format!(
+            r#"SELECT CAST(COALESCE(SUM("n" - 1), 0) AS bigint) AS "n" FROM (SELECT COUNT(*) AS "n"
+               FROM "{table}" GROUP BY {key} HAVING COUNT(*) > 1) AS "g""#
+        );
+        counts.push((table, number(db, sql).await?));
+    }
+    Ok(counts)
+}
+
+/// How many rows [`restore`] would put back, by table. Reads only.
+pub(crate) async fn count_merged<C: ConnectionTrait>(
+    db: &C,
+) -> Result<Vec<(&'static str, u64)>, DbErr> {
+    let mut counts = Vec::new();
+    for table in ["discovery_queries", "prospects"] {
+        let sql =
+            format!(r#"SELECT COUNT(*) AS "n" FROM "merged_rows" WHERE "table_name" = '{table}'"#);
+        counts.push((table, number(db, sql).await?));
+    }
+    Ok(counts)
+}
+
+async fn number<C: ConnectionTrait>(db: &C, sql: String) -> Result<u64, DbErr> {
+    let statement = Statement::from_string(db.get_database_backend(), sql);
+    let row = db.query_one_raw(statement).await?;
+    let number: i64 = row.map_or(Ok(0), |row| row.try_get("", "n"))?;
+    Ok(u64::try_from(number).unwrap_or(0))
 }
 
 /// Puts merged rows back, points what belonged to them at them again, and gives

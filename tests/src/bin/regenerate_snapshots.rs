@@ -1,7 +1,8 @@
-//! Records the schema that each revision leaves: runs the chain on an empty
-//! PostgreSQL and an empty SQLite database, inspects both after each revision,
-//! and writes what is there into `migration/snapshots`, with the list of them in
-//! `migration/src/snapshots/recorded.rs`.
+//! Records each revision: runs the chain on an empty PostgreSQL and an empty
+//! SQLite database, and writes the schema that each revision leaves into
+//! `migration/snapshots`, and the statements that it sends, with the locks that
+//! they take, into `migration/scripts`. The lists of them are the files
+//! `recorded.rs` in `migration/src`.
 //!
 //! With `--check` it writes nothing and says whether the repository holds
 //! exactly that.
@@ -14,9 +15,12 @@
 use std::process::ExitCode;
 
 use clap::Parser;
-use outreach_tests::snapshots::{SNAPSHOTS, replay};
+use outreach_tests::{
+    scripts::{self, SCRIPTS},
+    snapshots::{self, SNAPSHOTS},
+};
 
-/// Records the schema after each revision of the chain.
+/// Records what each revision of the chain does and leaves.
 #[derive(Debug, Parser)]
 struct Arguments {
     /// Write nothing; list what differs from the repository and exit with 1
@@ -27,16 +31,26 @@ struct Arguments {
 #[tokio::main]
 async fn main() -> anyhow::Result<ExitCode> {
     let arguments = Arguments::parse();
-    let wanted = replay().await?;
-    let folder = SNAPSHOTS.path()?;
+    let mut differences = Vec::new();
+    let mut count = 0;
+    for (kind, wanted) in [
+        (SNAPSHOTS, snapshots::replay().await?),
+        (SCRIPTS, scripts::record().await?),
+    ] {
+        let folder = kind.path()?;
+        count += wanted.len();
+        if arguments.check {
+            differences.extend(kind.differences(&wanted, &kind.read(&folder)?));
+        } else {
+            kind.write(&folder, &wanted)?;
+        }
+    }
     if !arguments.check {
-        SNAPSHOTS.write(&folder, &wanted)?;
-        println!("wrote {} files into {}", wanted.len(), SNAPSHOTS.folder);
+        println!("wrote {count} files into {}", SNAPSHOTS.folder);
         return Ok(ExitCode::SUCCESS);
     }
-    let differences = SNAPSHOTS.differences(&wanted, &SNAPSHOTS.read(&folder)?);
     if differences.is_empty() {
-        println!("{} recorded files are up to date", wanted.len());
+        println!("{count} recorded files are up to date");
         return Ok(ExitCode::SUCCESS);
     }
     for difference in &differences {

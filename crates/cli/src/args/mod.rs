@@ -2,7 +2,6 @@
 //! of its own.
 
 mod audit;
-mod chain;
 mod discover;
 mod jobs;
 mod page;
@@ -15,13 +14,17 @@ use outreach_service::connect::{DatabaseOptions, InvalidDatabaseUrl};
 
 pub(crate) use self::{
     audit::{Audit, AuditFormat, Diagram, Verify},
-    chain::{Migrate, MigrateCommand},
     discover::Discover,
     jobs::Jobs,
     page::PageArguments,
     prospects::{Export, ExportFormat, Prospects},
 };
-use crate::commands::{adopt::Adopt, backup::BackupArguments, restore::RestoreArguments};
+use crate::commands::{
+    adopt::Adopt,
+    backup::BackupArguments,
+    migrate::args::{Migrate, Show},
+    restore::RestoreArguments,
+};
 
 /// The database when none is named.
 const DEFAULT_DATABASE: &str = "sqlite://outreach.db";
@@ -112,6 +115,10 @@ fn present(text: Option<&str>) -> Option<&str> {
 pub(crate) enum Command {
     /// Change or show the revision of the database's schema
     Migrate(Migrate),
+    /// Draw the chain of revisions, newest first, with what is applied
+    History(Show),
+    /// Say which revision the database is at, by each ledger
+    Current(Show),
     /// Search for web sites and save them as prospects
     Discover(Discover),
     /// Show and cancel jobs
@@ -176,7 +183,9 @@ mod tests {
         ] {
             assert!(names.contains(&name), "{name}");
         }
-        assert!(names.contains(&"history"));
+        for name in ["history", "current", "stamp"] {
+            assert!(names.contains(&name), "{name}");
+        }
     }
 
     #[test]

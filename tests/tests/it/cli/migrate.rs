@@ -5,8 +5,11 @@ use outreach_tests::{Outreach, TestDb, matrix_tests};
 use super::{assert_one_line, contents, folder, json, outreach};
 
 matrix_tests! {
-    f09_the_history_is_drawn_newest_first_with_what_is_applied;
+    f09_the_history_is_drawn_newest_first_with_what_is_applied,
+    f17_current_says_both_ledgers_in_alembics_words,
+    f17_a_stamp_is_planned_refused_and_written;
     on_empty:
+    f13_a_script_of_the_command_leaves_a_clean_audit_and_a_right_ledger,
     f11_up_and_down_move_along_the_chain,
     nothing_said_means_up,
     f18_status_only_looks,
@@ -137,6 +140,138 @@ async fn commands_for_a_checkout_are_refused_with_where_to_run_them() -> anyhow:
         .run()
         .await?;
     assert_one_line(&generate, 1, &["sea-orm-cli migrate generate"]);
+    assert_eq!(std::fs::read_dir(&folder)?.count(), 0);
+    Ok(())
+}
+
+async fn f13_a_script_of_the_command_leaves_a_clean_audit_and_a_right_ledger(
+    db: TestDb,
+) -> anyhow::Result<()> {
+    let folder = folder()?;
+    let run = async |words: &[&str]| outreach(&folder, &db).args(words).run().await;
+    db.sql(crate::migration::CREATE_ALEMBICS_LEDGER).await?;
+    let script = run(&["migrate", "up", "--sql", "--environment", "staging"]).await?;
+    assert_eq!((script.status, script.stderr.as_str()), (Some(0), ""));
+    assert_eq!(contents(&db).await?.len(), 1, "a script is only printed");
+    db.sql(&script.stdout).await?;
+    let audit = run(&["audit", "--data"]).await?;
+    assert_eq!(audit.status, Some(0), "{audit:?}");
+    let current = run(&["current"]).await?;
+    assert_eq!(
+        current.stdout,
+        "m20260101_000004_create_database_properties (head)\n\
+         alembic_version: 556b79de2825 (head)\n"
+    );
+    let again = db.sql(&script.stdout).await;
+    assert!(again.is_err(), "it is not at base any more");
+    let down = ["migrate", "down", "--sql", "--to", "4b9608290b5d"];
+    db.sql(&run(&down).await?.stdout).await?;
+    let audit = run(&["audit", "--revision", "4b9608290b5d"]).await?;
+    assert_eq!(audit.status, Some(0), "{audit:?}");
+    Ok(())
+}
+
+async fn f17_current_says_both_ledgers_in_alembics_words(db: TestDb) -> anyhow::Result<()> {
+    let folder = folder()?;
+    let run = async |words: &[&str]| outreach(&folder, &db).args(words).run().await;
+    let head = "m20260101_000004_create_database_properties (head)\n";
+    assert_eq!(run(&["current"]).await?.stdout, head);
+    db.sql(crate::migration::CREATE_ALEMBICS_LEDGER).await?;
+    db.sql("insert into alembic_version values ('4b9608290b5d')")
+        .await?;
+    let words = "alembic_version: 4b9608290b5d; the chain is at 556b79de2825";
+    assert!(run(&["current"]).await?.stdout.contains(words));
+    assert!(run(&["history"]).await?.stdout.contains(words));
+    let json = json(&run(&["migrate", "current", "--json"]).await?)?;
+    assert_eq!(json["alembic_version"][0], "4b9608290b5d");
+    assert_eq!(json["current"], json["head"]);
+    Ok(())
+}
+
+async fn f17_a_stamp_is_planned_refused_and_written(db: TestDb) -> anyhow::Result<()> {
+    let folder = folder()?;
+    let run = async |words: &[&str]| {
+        let stamp = outreach(&folder, &db).args(["migrate", "stamp"]);
+        stamp.args(words).run().await
+    };
+    db.sql("delete from seaql_migrations").await?;
+    let refused = run(&["556b79de2825"]).await?;
+    assert_one_line(
+        &refused,
+        1,
+        &["table-extra", "job_runs", "Nothing was changed"],
+    );
+    let planned = run(&["head", "--plan"]).await?;
+    assert!(
+        planned.stdout.contains("would say: m20260101_000004"),
+        "{planned:?}"
+    );
+    assert_eq!(db.count("select count(*) from seaql_migrations").await?, 0);
+    assert_eq!(run(&["head"]).await?.status, Some(0));
+    assert_eq!(db.count("select count(*) from seaql_migrations").await?, 8);
+    assert!(run(&["head"]).await?.stdout.contains("says already"));
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_only_shows_is_never_taken_for_a_run() -> anyhow::Result<()> {
+    let folder = folder()?;
+    for (words, says) in [
+        (
+            &["migrate", "--plan", "down"][..],
+            "go after the subcommand",
+        ),
+        (&["migrate", "--sql", "fresh"], "go after the subcommand"),
+        (&["migrate", "up", "--sql", "-n", "2"], "--from and --to"),
+        (
+            &["migrate", "down", "--sql", "--from", "base"],
+            "nothing to do",
+        ),
+    ] {
+        let output = Outreach::new(&folder).args(words).run().await?;
+        assert_one_line(&output, 1, &[says]);
+    }
+    for words in [
+        &["migrate", "up", "--lock-timeout", "five"][..],
+        &["migrate", "up", "--environment", "Production"],
+        &["migrate", "up", "--to", "nope"],
+        &["migrate", "up", "--plan", "--sql"],
+        &["migrate", "fresh", "--plan"],
+    ] {
+        let output = Outreach::new(&folder).args(words).run().await?;
+        assert_eq!(output.status, Some(1), "{words:?}: {output:?}");
+    }
+    // The plan of the first run of all, without a database.
+    let plan = Outreach::new(&folder)
+        .args(["migrate", "--plan"])
+        .run()
+        .await?;
+    assert_eq!(plan.status, Some(0), "{plan:?}");
+    assert!(
+        plan.stdout.contains("-- apply m20251201_000001"),
+        "{plan:?}"
+    );
+    let script = Outreach::new(&folder)
+        .args(["migrate", "up", "--sql"])
+        .run()
+        .await?;
+    assert!(script.stdout.contains("-- SQLite."), "{script:?}");
+    let script = Outreach::new(&folder).args([
+        "migrate",
+        "up",
+        "--sql",
+        "--dialect",
+        "postgres",
+        "--schema",
+        "a\"b",
+    ]);
+    let script = script.run().await?;
+    assert!(
+        script
+            .stdout
+            .contains("SET LOCAL search_path TO \"a\"\"b\";"),
+        "{script:?}"
+    );
     assert_eq!(std::fs::read_dir(&folder)?.count(), 0);
     Ok(())
 }

@@ -176,7 +176,12 @@ async fn f06_a_revision_behind_or_ahead_is_a_cross(db: TestDb) -> anyhow::Result
         .run()
         .await?;
     assert_eq!(down.status, Some(0), "{down:?}");
-    assert_crosses(&db, &LINES, "lacks discovery_queries; job_runs").await
+    assert_crosses(
+        &db,
+        &LINES,
+        "lacks database_properties; discovery_queries; job_runs",
+    )
+    .await
 }
 
 async fn f17_a_ledger_of_alembic_is_a_line_too(db: TestDb) -> anyhow::Result<()> {
@@ -219,7 +224,12 @@ async fn f22_a_write_that_fails_in_the_smoke_run_is_a_cross(db: TestDb) -> anyho
 async fn an_empty_database_has_crosses_and_stays_empty(db: TestDb) -> anyhow::Result<()> {
     // The file is made by the first connection.
     assert_eq!(db.count("select 1").await?, 1);
-    assert_crosses(&db, &LINES, "lacks discovery_queries; email_logs").await
+    assert_crosses(
+        &db,
+        &LINES,
+        "lacks database_properties; discovery_queries; email_logs",
+    )
+    .await
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -8,7 +8,7 @@ use super::{
     support::{MIRRORED, down, ledger, tables, texts, up},
 };
 
-pub(super) const CREATE_LEDGER: &str = "create table alembic_version \
+pub(crate) const CREATE_LEDGER: &str = "create table alembic_version \
      (version_num varchar(32) not null, constraint alembic_version_pkc primary key (version_num))";
 
 matrix_tests! {
