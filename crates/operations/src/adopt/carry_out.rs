@@ -134,7 +134,7 @@ pub async fn carry_out(
     let backup = if plan.state == State::Empty {
         None
     } else {
-        let path = back_up(options, adoption, progress).await?;
+        let path = Box::pin(back_up(options, adoption, progress)).await?;
         progress(Progress::BackedUp(path.clone()));
         Some(path)
     };

@@ -130,27 +130,27 @@ fn our_tables(backend: DbBackend) -> Result<BTreeSet<String>, AdoptError> {
 /// the ledgers, the named tables, the sequences that belong to them, and the
 /// types and domains that only they use.
 pub fn set_aside(schema: &mut Schema, named: &[String]) -> Vec<Table> {
-    let names: BTreeSet<&str> = LEDGERS
+    let away: BTreeSet<&str> = LEDGERS
         .into_iter()
         .chain(named.iter().map(String::as_str))
         .collect();
-    let gone = |name: &ObjectName| names.contains(name.name.as_str());
+    let gone = |name: &ObjectName| away.contains(name.name.as_str());
     schema.sequences.retain(|sequence| {
         let owner = sequence.owned_by.as_ref();
         !owner.is_some_and(|owner| gone(&owner.table))
     });
-    let aside: Vec<Table> = schema
+    let apart: Vec<Table> = schema
         .tables
         .extract_if(.., |table| gone(&table.name))
         .collect();
-    let uses = |tables: &[Table], name: &ObjectName| {
+    let used_in = |tables: &[Table], name: &ObjectName| {
         let mut columns = tables.iter().flat_map(|table| &table.columns);
         columns.any(|column| is_of_type(&column.data_type, &name.name))
     };
-    let theirs = |name: &ObjectName| uses(&aside, name) && !uses(&schema.tables, name);
+    let theirs = |name: &ObjectName| used_in(&apart, name) && !used_in(&schema.tables, name);
     schema.enums.retain(|one| !theirs(&one.name));
     schema.domains.retain(|one| !theirs(&one.name));
-    aside
+    apart
 }
 
 /// Whether a column's type is this one, or an array of it.

@@ -21,7 +21,7 @@ pub(super) async fn back_up(
         .await
         .map_err(AdoptError::Backup)?;
     let server = adoption.scratch.as_ref();
-    let read_back = backup::verify(&backup.path, options, server, &show).await;
+    let read_back = Box::pin(backup::verify(&backup.path, options, server, &show)).await;
     let read_back = read_back.map_err(AdoptError::Backup)?;
     if read_back.is_sound() {
         return Ok(backup.path);

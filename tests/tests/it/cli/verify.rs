@@ -24,7 +24,7 @@ matrix_tests! {
 }
 
 const LINES: [&str; 7] = [
-    "five tables and three of outreach's own",
+    "five tables and four of outreach's own",
     "three foreign keys and one of outreach's own",
     "all indexes",
     "revision",
