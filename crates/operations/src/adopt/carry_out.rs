@@ -3,10 +3,9 @@
 use std::{
     fmt,
     path::{Path, PathBuf},
-    time::Duration,
 };
 
-use outreach_migration::REVISIONS;
+use outreach_migration::{REVISIONS, run::RunOptions};
 use outreach_service::{
     connect::{DatabaseOptions, open},
     sql::{is_connection_lost, sqlstate},
@@ -26,8 +25,7 @@ use crate::backup::Step;
 #[derive(Debug, Clone)]
 pub struct Adoption {
     pub(super) backup_dir: PathBuf,
-    pub(super) lock_timeout: Duration,
-    pub(super) statement_timeout: Duration,
+    pub(super) run: RunOptions,
     pub(super) scratch: Option<SecretString>,
 }
 
@@ -38,24 +36,17 @@ impl Adoption {
     pub fn new(backup_dir: impl Into<PathBuf>) -> Self {
         Self {
             backup_dir: backup_dir.into(),
-            lock_timeout: Duration::from_secs(5),
-            statement_timeout: Duration::from_mins(10),
+            run: RunOptions::default(),
             scratch: None,
         }
     }
 
-    /// The longest wait for a table that another session holds (PostgreSQL), or
-    /// for another writer (SQLite); zero waits without end on PostgreSQL.
+    /// How long a table that another session holds (PostgreSQL) or another writer
+    /// (SQLite) is waited for, how long a statement may take (PostgreSQL), and
+    /// which environment is stored.
     #[must_use]
-    pub fn lock_timeout(mut self, timeout: Duration) -> Self {
-        self.lock_timeout = timeout;
-        self
-    }
-
-    /// The longest time for one statement (PostgreSQL); zero is no limit.
-    #[must_use]
-    pub fn statement_timeout(mut self, timeout: Duration) -> Self {
-        self.statement_timeout = timeout;
+    pub fn run_options(mut self, options: RunOptions) -> Self {
+        self.run = options;
         self
     }
 
@@ -150,7 +141,7 @@ pub async fn carry_out(
     let options = options
         .clone()
         .max_connections(1)
-        .busy_timeout(adoption.lock_timeout);
+        .busy_timeout(adoption.run.lock_timeout);
     let db = open(&options).await.map_err(AdoptError::Connect)?;
     let outcome = in_one_transaction(&db, plan, adoption, progress).await;
     // The connection goes either way; SQLite writes its log into the file.
@@ -178,7 +169,7 @@ async fn in_one_transaction(
         Err(error) => {
             // A connection that is gone takes its transaction with it.
             let _ = txn.rollback().await;
-            return Err(name_blockers(db, plan, error).await);
+            return Err(name_blockers(db, error).await);
         }
     };
     progress(Progress::Committing);
@@ -212,14 +203,14 @@ pub(super) fn failed(doing: impl Into<String>) -> impl FnOnce(DbErr) -> AdoptErr
 
 /// Says who has what was waited for in vain: only known once the failed
 /// transaction is over.
-async fn name_blockers(db: &DatabaseConnection, plan: &Plan, error: AdoptError) -> AdoptError {
+async fn name_blockers(db: &DatabaseConnection, error: AdoptError) -> AdoptError {
     let AdoptError::Failed { doing, source, .. } = error else {
         return error;
     };
     let state = sqlstate(&source).unwrap_or_default();
     let is_sqlite = db.get_database_backend() == DbBackend::Sqlite;
     let waited = match state.as_str() {
-        "55P03" => blockers(db, &plan.tables).await,
+        "55P03" => blockers(db).await,
         "5" | "517" | "261" if is_sqlite => "another process writes to the file".to_owned(),
         _ => {
             return AdoptError::Failed {

@@ -1,14 +1,13 @@
 //! The transaction that everything happens in, and who stands in its way.
 
-use std::time::Duration;
-
+use outreach_migration::run::{self, Blocker, RunOptions};
 use sea_orm::{
     ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr,
     SqliteTransactionMode, TransactionOptions, TransactionTrait,
 };
 
 use super::{AdoptError, carry_out::failed, probe::number};
-use crate::sql::{identifier, read_committed, rows};
+use crate::sql::{identifier, read_committed};
 
 /// Begins and prepares transactions.
 pub(super) struct Session;
@@ -52,15 +51,14 @@ impl Session {
 }
 
 /// Limits what the rest of the transaction waits for (PostgreSQL).
-pub(super) async fn limit(
-    txn: &DatabaseTransaction,
-    lock: Duration,
-    statement: Duration,
-) -> Result<(), DbErr> {
+pub(super) async fn limit(txn: &DatabaseTransaction, options: &RunOptions) -> Result<(), DbErr> {
     if txn.get_database_backend() != DbBackend::Postgres {
         return Ok(());
     }
-    for (name, limit) in [("lock_timeout", lock), ("statement_timeout", statement)] {
+    for (name, limit) in [
+        ("lock_timeout", options.lock_timeout),
+        ("statement_timeout", options.statement_timeout),
+    ] {
         let sql = format!("SET LOCAL {name} = {}", limit.as_millis());
         txn.execute_unprepared(&sql).await?;
     }
@@ -85,44 +83,25 @@ pub(super) async fn lock_tables(txn: &DatabaseTransaction, tables: &[String]) ->
     Ok(())
 }
 
-/// The sessions that hold locks on these tables, and how to end one. No query
-/// texts: they may hold secrets.
-pub(super) async fn blockers(db: &DatabaseConnection, tables: &[String]) -> String {
-    const NOBODY: &str = "whoever held the tables does not any more; try again";
-    let list: Vec<String> = (1..=tables.len()).map(|i| format!("${i}")).collect();
-    let sql = format!(
-        "SELECT a.pid, coalesce(a.usename::text, '') AS usename, \
-         coalesce(a.application_name, '') AS application, coalesce(a.state, '') AS state, \
-         coalesce(to_char(a.xact_start AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS'), '') AS since, \
-         string_agg(DISTINCT c.relname::text, ', ') AS tables \
-         FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid \
-         JOIN pg_class c ON c.oid = l.relation \
-         JOIN pg_namespace n ON n.oid = c.relnamespace AND n.nspname = current_schema() \
-         WHERE l.granted AND l.locktype = 'relation' AND a.pid <> pg_backend_pid() \
-         AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database()) \
-         AND c.relname IN ({}) GROUP BY 1, 2, 3, 4, 5 ORDER BY 1 LIMIT 10",
-        list.join(", ")
-    );
-    let values = tables.iter().map(|table| table.as_str().into());
-    let Ok(found) = rows(db, &sql, values).await else {
-        return NOBODY.to_owned();
+/// The sessions that hold locks on tables of the schema, and how to end one.
+pub(super) async fn blockers(db: &DatabaseConnection) -> String {
+    let found = run::blockers(db).await.unwrap_or_default();
+    let describe = |blocker: &Blocker| {
+        let word = |text: &Option<String>| text.clone().unwrap_or_default();
+        let pid = blocker.pid.unwrap_or_default();
+        format!(
+            "session {pid} (user {:?}, application {:?}, {}, since {}) holds {}; `SELECT \
+             pg_terminate_backend({pid})` ends it",
+            word(&blocker.user),
+            word(&blocker.application),
+            word(&blocker.state),
+            word(&blocker.since),
+            blocker.locks,
+        )
     };
-    let describe = |row: &sea_orm::QueryResult| -> Result<String, DbErr> {
-        let pid: i32 = row.try_get("", "pid")?;
-        let text = |name| row.try_get::<String>("", name);
-        Ok(format!(
-            "session {pid} (user {:?}, application {:?}, {}, since {} UTC) holds {}; \
-             `SELECT pg_terminate_backend({pid})` ends it",
-            text("usename")?,
-            text("application")?,
-            text("state")?,
-            text("since")?,
-            text("tables")?,
-        ))
-    };
-    let sessions: Vec<String> = found.iter().filter_map(|row| describe(row).ok()).collect();
+    let sessions: Vec<String> = found.iter().take(5).map(describe).collect();
     if sessions.is_empty() {
-        return NOBODY.to_owned();
+        return "whoever held the tables does not any more; try again".to_owned();
     }
     sessions.join("; ")
 }

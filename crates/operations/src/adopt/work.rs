@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, time::SystemTime};
 use outreach_migration::{
     Migrator, MigratorTrait, REVISIONS, checksums, lock_in_txn,
     properties::{self, Property},
+    run::{self, RunError, Target},
     snapshots,
 };
 use outreach_service::sql::sqlstate;
@@ -68,8 +69,8 @@ impl Work<'_> {
         if !empty {
             self.record(&made).await?;
         }
-        let ran = Migrator::up(self.txn, None).await;
-        ran.map_err(failed("running the revisions"))?;
+        let ran = run::up(self.txn, Target::End, &self.adoption.run).await;
+        ran.map_err(|error| failed("running the revisions")(said(error)))?;
         self.set_aside_foreign().await?;
         (self.progress)(Progress::Auditing);
         let alembic = self.audit().await?;
@@ -95,8 +96,7 @@ impl Work<'_> {
     async fn lock(&self) -> Result<(), AdoptError> {
         // Another run of the chain is waited for as long as it takes.
         lock_in_txn(self.txn).await.map_err(failed("the lock"))?;
-        let adoption = self.adoption;
-        limit(self.txn, adoption.lock_timeout, adoption.statement_timeout)
+        limit(self.txn, &self.adoption.run)
             .await
             .map_err(failed("the lock"))?;
         match lock_tables(self.txn, &self.plan.tables).await {
@@ -250,6 +250,16 @@ impl Work<'_> {
     async fn execute(&self, sql: &str, doing: &str) -> Result<(), AdoptError> {
         let ran: Result<_, DbErr> = self.txn.execute_unprepared(sql).await;
         ran.map(drop).map_err(failed(doing))
+    }
+}
+
+/// What the database said, where the words around it are not of use here.
+fn said(error: RunError) -> DbErr {
+    match error {
+        RunError::Locked { source, .. }
+        | RunError::TookTooLong { source, .. }
+        | RunError::Busy(source) => source,
+        error => error.into(),
     }
 }
 

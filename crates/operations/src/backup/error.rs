@@ -2,7 +2,10 @@
 
 use std::{io, path::PathBuf};
 
-use outreach_service::connect::{ConnectError, InvalidDatabaseUrl};
+use outreach_service::{
+    connect::{ConnectError, InvalidDatabaseUrl},
+    sql::is_connection_lost,
+};
 use schema_audit::{inspect::InspectError, scratch::ScratchError};
 use sea_orm::DbErr;
 
@@ -168,6 +171,15 @@ pub enum BackupError {
         /// What the database says.
         source: DbErr,
     },
+    /// The connection was lost during COMMIT. All of it is restored, or nothing.
+    #[error(
+        "the connection was lost during COMMIT, so that it is not known whether the backup was \
+         restored: all of it or nothing; look at the database before it is run again"
+    )]
+    UnknownOutcome {
+        /// What was the answer to COMMIT.
+        source: DbErr,
+    },
     /// Virtual tables can only be restored as a whole file.
     #[error("the backup has the virtual table `{table}`; restore it to a path where no file is")]
     VirtualTable {
@@ -182,6 +194,16 @@ pub enum BackupError {
 impl BackupError {
     pub(super) fn database(what: &'static str) -> impl FnOnce(DbErr) -> Self {
         move |source| Self::Database { what, source }
+    }
+
+    /// What a failed COMMIT means: the server may have done it before the
+    /// connection was lost.
+    pub(super) fn commit(source: DbErr) -> Self {
+        if is_connection_lost(&source) {
+            Self::UnknownOutcome { source }
+        } else {
+            Self::Restore { source }
+        }
     }
 
     pub(super) fn restore(source: impl Into<DbErr>) -> Self {

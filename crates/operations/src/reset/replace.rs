@@ -86,6 +86,10 @@ pub async fn replace(
     };
     match restored {
         Ok(restored) => Ok(Replacement { backup, restored }),
+        Err(BackupError::UnknownOutcome { source }) => Err(ResetError::UnknownOutcome {
+            backup: backup.path,
+            source,
+        }),
         Err(source) => Err(ResetError::RolledBack {
             backup: backup.path,
             source: Cause::Open(source),

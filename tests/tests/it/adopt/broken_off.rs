@@ -163,7 +163,7 @@ async fn f19_a_table_that_another_session_holds_is_not_waited_for_without_end() 
         .await?;
     let output = run(&folder, &db, &["--yes", "--lock-timeout", "1"]).await?;
     assert_eq!(output.status, Some(2), "{output:?}");
-    assert!(output.stderr.contains("holds jobs"), "{output:?}");
+    assert!(output.stderr.contains("holds jobs ("), "{output:?}");
     assert!(output.stderr.contains("pg_terminate_backend"), "{output:?}");
     txn.rollback().await?;
     assert!((facts(&db).await?, Contents::of(&db).await?) == before);

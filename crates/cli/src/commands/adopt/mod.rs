@@ -2,7 +2,7 @@
 
 mod text;
 
-use std::{path::PathBuf, time::Duration};
+use std::path::PathBuf;
 
 use clap::Args;
 use outreach_operations::adopt::{self, AdoptError, Adoption, Plan, Progress, Report};
@@ -10,7 +10,7 @@ use outreach_service::connect;
 use secrecy::SecretString;
 use serde::Serialize;
 
-use super::{backup::progress::Shown, verify::reading};
+use super::{backup::progress::Shown, migrate::args::Limits, verify::reading};
 use crate::{args::Connection, exit::Error, output};
 
 const HELP: &str = "\
@@ -55,23 +55,8 @@ pub(crate) struct Adopt {
     )]
     scratch: Option<String>,
 
-    /// The longest wait for a table that another session holds; 0 waits without end
-    #[arg(
-        long,
-        value_name = "SECONDS",
-        default_value_t = 5,
-        env = "OUTREACH_LOCK_TIMEOUT"
-    )]
-    lock_timeout: u64,
-
-    /// The longest time for one statement; 0 is no limit
-    #[arg(
-        long,
-        value_name = "SECONDS",
-        default_value_t = 600,
-        env = "OUTREACH_STATEMENT_TIMEOUT"
-    )]
-    statement_timeout: u64,
+    #[command(flatten)]
+    limits: Limits,
 }
 
 /// What is printed as JSON.
@@ -107,8 +92,7 @@ pub(crate) async fn run(connection: &Connection, arguments: &Adopt) -> Result<()
     let scratch = scratch.filter(|url| !url.trim().is_empty());
     let adoption = Adoption::new(&arguments.backup_dir)
         .scratch_server(scratch.map(SecretString::from))
-        .lock_timeout(Duration::from_secs(arguments.lock_timeout))
-        .statement_timeout(Duration::from_secs(arguments.statement_timeout));
+        .run_options(arguments.limits.options());
     let shown = Shown::begin();
     let say = |progress: Progress| match progress {
         Progress::BackingUp(step) => shown.show(step),

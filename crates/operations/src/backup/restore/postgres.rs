@@ -306,14 +306,13 @@ impl Load<'_> {
         self.use_schema(db).await?;
         let state = State::read(db, progress).await?;
         let differences = differences(self.manifest, &state.schema, &state.contents);
-        let end = if self.keep && differences.is_empty() {
-            "COMMIT"
+        if self.keep && differences.is_empty() {
+            let committed = db.execute_unprepared("COMMIT").await;
+            committed.map_err(BackupError::commit)?;
         } else {
-            "ROLLBACK"
-        };
-        db.execute_unprepared(end)
-            .await
-            .map_err(BackupError::restore)?;
+            let rolled_back = db.execute_unprepared("ROLLBACK").await;
+            rolled_back.map_err(BackupError::restore)?;
+        }
         Ok(differences)
     }
 }
