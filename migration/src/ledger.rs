@@ -66,8 +66,8 @@ pub async fn alembic<C: ConnectionTrait>(db: &C) -> Result<Option<Vec<String>>, 
     versions.map(Some)
 }
 
-/// Holds the applied names against the chain: they have to be its beginning.
-fn compare(applied: &[String]) -> Result<Vec<RevisionStatus>, String> {
+/// Refuses revisions of another program, or of a newer build.
+pub(crate) fn refuse_unknown(applied: &[String]) -> Result<(), String> {
     if let Some(unknown) = applied
         .iter()
         .find(|name| !REVISIONS.iter().any(|r| r.name == name.as_str()))
@@ -78,6 +78,12 @@ fn compare(applied: &[String]) -> Result<Vec<RevisionStatus>, String> {
             REVISIONS.last().map_or("none", |r| r.name),
         ));
     }
+    Ok(())
+}
+
+/// Holds the applied names against the chain: they have to be its beginning.
+fn compare(applied: &[String]) -> Result<Vec<RevisionStatus>, String> {
+    refuse_unknown(applied)?;
     let is_applied = |revision: &Revision| applied.iter().any(|name| name == revision.name);
     let count = REVISIONS.iter().take_while(|r| is_applied(r)).count();
     if let (Some(missing), Some(later)) = (

@@ -42,7 +42,7 @@ async fn refuse_foreign_tables(manager: &SchemaManager<'_>) -> Result<(), DbErr>
             return Err(DbErr::Migration(format!(
                 "the table `{table}` exists, but the ledger `seaql_migrations` is empty: \
                  this database was not made by this chain. Nothing was changed; \
-                 use an empty database or schema"
+                 `outreach adopt` says what it is, and takes it over"
             )));
         }
     }

@@ -18,7 +18,8 @@ pub enum RunError {
     /// The database is protected against what destroys data.
     #[error(
         "`{command}` is refused, because the database is protected: {reason}. Nothing was \
-         changed; if its data may go, take the protection away with `outreach protect --off`"
+         changed; if its data may go, take the mark away with `outreach protect --off --confirm \
+         NAME`, or give it another environment with `outreach protect --environment`"
     )]
     Protected {
         /// The command that would have destroyed data.

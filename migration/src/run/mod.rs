@@ -176,7 +176,8 @@ where
 ///
 /// # Errors
 ///
-/// As [`down`].
+/// As [`down`], and where the ledger has revisions of another program, or is
+/// empty beside tables that are there.
 pub async fn fresh<'c, C>(db: C, options: &RunOptions) -> Result<(), RunError>
 where
     C: IntoSchemaManagerConnection<'c>,
@@ -187,7 +188,7 @@ where
         MissingSchema::Create,
         options,
         async |txn, mut properties| {
-            // The ledger is not looked at: what it says goes with the tables.
+            refuse_what_is_not_ours(txn).await?;
             if txn.get_database_backend() == DbBackend::Sqlite {
                 // SeaORM switches foreign keys off, which SQLite ignores inside a
                 // transaction. Deferred, they are counted at the commit, when
@@ -201,6 +202,27 @@ where
         },
     )
     .await
+}
+
+/// Whatever is in the ledger goes with the tables, but for another program's: a
+/// ledger with revisions that nobody here knows, or none beside tables that
+/// Alembic or `create_all` has made.
+async fn refuse_what_is_not_ours(txn: &DatabaseTransaction) -> Result<(), RunError> {
+    let applied = ledger::applied(txn).await?;
+    ledger::refuse_unknown(&applied).map_err(DbErr::Migration)?;
+    if !applied.is_empty() {
+        return Ok(());
+    }
+    for table in ["jobs", "prospects", "email_logs"] {
+        if ledger::table_exists(txn, table).await? {
+            return Err(RunError::Database(DbErr::Migration(format!(
+                "the table `{table}` exists, but the ledger `seaql_migrations` is empty: this \
+                 database was not made by this chain. Nothing was changed; `outreach adopt` says \
+                 what it is, and takes it over, `outreach reset` backs it up first"
+            ))));
+        }
+    }
+    Ok(())
 }
 
 async fn destroy<'c, C, F, T>(
