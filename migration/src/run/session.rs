@@ -92,11 +92,22 @@ pub(super) async fn is_up_to_date(
             txn.rollback().await?;
             Ok(done)
         }
+        // Another run holds a table, or has dropped one between two statements:
+        // behind its lock all of it is looked at again.
+        Err(RunError::Database(error)) if is_of_another_run(&error) => {
+            txn.rollback().await?;
+            Ok(false)
+        }
         Err(error) => {
             let _ = txn.rollback().await;
             Err(error)
         }
     }
+}
+
+/// A lock that was not to be had in time, and a table that is gone.
+fn is_of_another_run(error: &DbErr) -> bool {
+    matches!(error::code(error).as_deref(), Some("55P03" | "42P01"))
 }
 
 async fn limit(txn: &DatabaseTransaction, options: &RunOptions) -> Result<(), DbErr> {
