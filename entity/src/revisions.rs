@@ -10,4 +10,5 @@ pub const REVISIONS: &[&str] = &[
     "m20260101_000002_create_job_runs",
     "m20260101_000003_create_revision_checksums",
     "m20260101_000004_create_database_properties",
+    "m20260101_000005_job_run_claims",
 ];

@@ -46,6 +46,7 @@ mod m20260101_000001_unique_prospect_domain_and_discovery_query;
 mod m20260101_000002_create_job_runs;
 mod m20260101_000003_create_revision_checksums;
 mod m20260101_000004_create_database_properties;
+mod m20260101_000005_job_run_claims;
 
 pub use lock::lock_in_txn;
 pub use migrator::Migrator;

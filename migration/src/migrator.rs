@@ -45,6 +45,7 @@ impl MigratorTrait for Chain {
             Box::new(crate::m20260101_000002_create_job_runs::Migration),
             Box::new(crate::m20260101_000003_create_revision_checksums::Migration),
             Box::new(crate::m20260101_000004_create_database_properties::Migration),
+            Box::new(crate::m20260101_000005_job_run_claims::Migration),
         ]
     }
 }

@@ -54,4 +54,9 @@ pub const REVISIONS: &[Revision] = &[
         alembic: None,
         summary: "creates database_properties: environment, protection, tables to leave out",
     },
+    Revision {
+        name: "m20260101_000005_job_run_claims",
+        alembic: None,
+        summary: "gives job_runs what workers claim by: type, time limit, errors, indexes",
+    },
 ];

@@ -53,6 +53,7 @@ pub use request::{
     PlannedQuery,
 };
 pub use status::{
-    InvalidTransition, JobKind, JobStatus, Lifecycle, OutreachStatus, QueryStatus, UnknownValue,
+    ApplicationKind, InvalidApplicationKind, InvalidTransition, JobKind, JobStatus, Lifecycle,
+    MAX_APPLICATION_KIND_BYTES, OutreachStatus, QueryStatus, UnknownValue,
 };
 pub use text::{escape_for_terminal, excerpt};

@@ -43,4 +43,9 @@ pub(super) const SNAPSHOTS: &[(&str, &str, &str)] = &[
         include_str!("../../snapshots/postgres/m20260101_000004_create_database_properties.json"),
         include_str!("../../snapshots/sqlite/m20260101_000004_create_database_properties.json"),
     ),
+    (
+        "m20260101_000005_job_run_claims",
+        include_str!("../../snapshots/postgres/m20260101_000005_job_run_claims.json"),
+        include_str!("../../snapshots/sqlite/m20260101_000005_job_run_claims.json"),
+    ),
 ];

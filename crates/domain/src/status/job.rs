@@ -1,35 +1,18 @@
-//! What a job does and where it is in its life.
+//! Where a job is in its life.
 
 use super::{InvalidTransition, Lifecycle, stored_words};
-
-stored_words! {
-    /// What a job does; stored in `jobs.job_type`.
-    pub enum JobKind: "job type" {
-        /// Searches for web sites and saves them as prospects.
-        Discover => "discover",
-        /// Looks up contacts for prospects that are already saved.
-        Enrich => "enrich",
-        /// Sends the first mail to prospects.
-        Send => "send",
-        /// Computes the scores of prospects.
-        Score => "score",
-        /// Sends a further mail to prospects that did not answer.
-        Followup => "followup",
-        /// Looks for answers to the mails sent.
-        CheckReplies => "check_replies",
-    }
-}
 
 stored_words! {
     /// Where a job is in its life; stored in `jobs.status`.
     ///
     /// `Completed`, `Failed` and `Cancelled` are final.
     pub enum JobStatus: "job status" {
-        /// Enqueued by the application. A worker moves it on by claiming it;
-        /// a person may cancel it first.
+        /// Enqueued by the application, or released by a worker that could not
+        /// go on with it. A worker moves it on by claiming it; a person may
+        /// cancel it first.
         Pending => "pending",
-        /// Claimed by a worker, which moves it on. It stays `Running` when the
-        /// worker is lost: another one claims it again after the lease ends.
+        /// Claimed by a worker, which moves it on. When the worker is lost, it
+        /// is released after the lease has ended.
         Running => "running",
         /// The worker did all there was to do. Parts of the work may have
         /// failed; the job's result counts them.
@@ -48,7 +31,12 @@ impl Lifecycle for JobStatus {
     fn next(self) -> &'static [Self] {
         match self {
             Self::Pending => &[Self::Running, Self::Cancelled],
-            Self::Running => &[Self::Completed, Self::Failed, Self::Cancelled],
+            Self::Running => &[
+                Self::Pending,
+                Self::Completed,
+                Self::Failed,
+                Self::Cancelled,
+            ],
             Self::Completed | Self::Failed | Self::Cancelled => &[],
         }
     }
@@ -58,6 +46,12 @@ impl JobStatus {
     /// A worker claims the job: `Pending` becomes `Running`.
     pub fn start(self) -> Result<Self, InvalidTransition<Self>> {
         self.change(Self::Running)
+    }
+
+    /// The run ends without the job: it is tried again later, the worker was
+    /// stopped, or its lease ended. `Running` becomes `Pending`.
+    pub fn release(self) -> Result<Self, InvalidTransition<Self>> {
+        self.change(Self::Pending)
     }
 
     /// The worker is done: `Running` becomes `Completed`.
@@ -91,6 +85,7 @@ mod tests {
     fn f38_a_job_changes_only_along_its_life() {
         for from in JobStatus::ALL {
             assert_eq!(from.start().is_ok(), from == Pending, "start {from}");
+            assert_eq!(from.release().is_ok(), from == Running, "release {from}");
             assert_eq!(from.complete().is_ok(), from == Running, "complete {from}");
             assert_eq!(from.fail().is_ok(), from == Running, "fail {from}");
             assert_eq!(

@@ -7,10 +7,12 @@
 //! status's life does not allow.
 
 mod job;
+mod kind;
 mod outreach;
 mod query;
 
-pub use job::{JobKind, JobStatus};
+pub use job::JobStatus;
+pub use kind::{ApplicationKind, InvalidApplicationKind, JobKind, MAX_APPLICATION_KIND_BYTES};
 pub use outreach::OutreachStatus;
 pub use query::QueryStatus;
 
@@ -176,8 +178,6 @@ mod tests {
     }
 
     vocabulary_tests! {
-        f38_job_types_are_the_stored_words: JobKind
-            ["discover", "enrich", "send", "score", "followup", "check_replies"];
         f38_job_statuses_are_the_stored_words: JobStatus
             ["pending", "running", "completed", "failed", "cancelled"];
         f38_query_statuses_are_the_stored_words: QueryStatus ["pending", "success", "failed"];

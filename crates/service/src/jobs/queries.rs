@@ -13,7 +13,7 @@ use super::{Job, JobError};
 use crate::page::{InvalidCursor, Page, PageRequest};
 
 /// Which jobs to list or count.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct JobFilter {
     /// Only this kind.
     pub kind: Option<JobKind>,
@@ -23,10 +23,11 @@ pub struct JobFilter {
 
 impl JobFilter {
     /// The one condition of list and count.
-    fn condition(self) -> Condition {
+    fn condition(&self) -> Condition {
         Condition::all()
             .add_option(
                 self.kind
+                    .as_ref()
                     .map(|kind| jobs::COLUMN.job_type.eq(kind.as_str())),
             )
             .add_option(
