@@ -16,5 +16,6 @@ pub mod page;
 pub mod prospects;
 pub mod sql;
 pub mod transaction;
+pub mod worker;
 
 pub use inconsistent::InconsistentRow;

@@ -1,11 +1,14 @@
 //! What the database says when it refuses, and the words that differ between
 //! PostgreSQL and SQLite.
 
+use std::time::Duration;
+
 use sea_orm::{
     DbBackend, DbErr, RuntimeErr,
-    sea_query::{Expr, SimpleExpr},
+    sea_query::{Expr, ExprTrait, IntoColumnRef, SimpleExpr, extension::postgres::PgExpr},
     sqlx,
 };
+use uuid::Uuid;
 
 /// The database's own clock at the start of the statement.
 ///
@@ -18,6 +21,66 @@ pub(crate) fn now(backend: DbBackend) -> SimpleExpr {
             Expr::cust("replace(strftime('%Y-%m-%dT%H:%M:%f+00:00', 'now'), '.000+', '+')")
         }
         _ => Expr::cust("statement_timestamp()"),
+    }
+}
+
+/// [`now`] and so much later; the database adds it, so that clocks of other
+/// machines do not matter. Milliseconds are kept, no less.
+pub(crate) fn now_plus(backend: DbBackend, delay: Duration) -> SimpleExpr {
+    let seconds = delay.as_secs_f64();
+    match backend {
+        DbBackend::Sqlite => Expr::cust_with_values(
+            "replace(strftime('%Y-%m-%dT%H:%M:%f+00:00', 'now', ?), '.000+', '+')",
+            [format!("{seconds:+.3} seconds")],
+        ),
+        _ => Expr::cust_with_values(
+            "statement_timestamp() + make_interval(secs => $1)",
+            [seconds],
+        ),
+    }
+}
+
+/// [`now`] and as many seconds later as a column says; NULL when it says none.
+pub(crate) fn now_plus_column(backend: DbBackend, column: &'static str) -> SimpleExpr {
+    match backend {
+        DbBackend::Sqlite => Expr::cust(format!(
+            "replace(strftime('%Y-%m-%dT%H:%M:%f+00:00', 'now', \"{column}\" || ' seconds'), \
+             '.000+', '+')"
+        )),
+        _ => Expr::cust(format!(
+            "statement_timestamp() + make_interval(secs => \"{column}\")"
+        )),
+    }
+}
+
+/// The seconds from [`now`] until the time in a column, under a name: negative
+/// when it has passed, NULL when there is none.
+pub(crate) fn seconds_until(
+    backend: DbBackend,
+    column: &'static str,
+    name: &'static str,
+) -> SimpleExpr {
+    match backend {
+        DbBackend::Sqlite => Expr::cust(format!(
+            "(julianday(\"{column}\") - julianday('now')) * 86400.0 AS \"{name}\""
+        )),
+        _ => Expr::cust(format!(
+            "extract(epoch from \"{column}\" - statement_timestamp())::float8 AS \"{name}\""
+        )),
+    }
+}
+
+/// Whether a column holds one of the keys. PostgreSQL takes them as one array,
+/// so that the statement's text is the same for any number.
+pub(crate) fn is_one_of<C: IntoColumnRef>(
+    backend: DbBackend,
+    column: C,
+    keys: impl IntoIterator<Item = Uuid>,
+) -> SimpleExpr {
+    let column = Expr::col(column);
+    match backend {
+        DbBackend::Sqlite => column.is_in(keys),
+        _ => PgExpr::eq_any(column, keys),
     }
 }
 
@@ -80,6 +143,38 @@ pub fn is_connection_lost(error: &DbErr) -> bool {
                 })
         }
         None => true,
+    }
+}
+
+/// True when the database can't be reached, or can't be written to for the time
+/// being (a standby that is not promoted yet): the same call may succeed later,
+/// and the statement is not to blame.
+#[must_use]
+pub fn is_unreachable(error: &DbErr) -> bool {
+    if let Some(database) = database_error(error) {
+        return !is_sqlite(database)
+            && database.code().is_some_and(|code| {
+                code.starts_with("08")
+                    || matches!(
+                        code.as_ref(),
+                        "25006" | "53300" | "57P01" | "57P02" | "57P03"
+                    )
+            });
+    }
+    match error {
+        DbErr::ConnectionAcquire(_) | DbErr::Conn(_) => true,
+        DbErr::Exec(RuntimeErr::SqlxError(error)) | DbErr::Query(RuntimeErr::SqlxError(error)) => {
+            matches!(
+                error.as_ref(),
+                sqlx::Error::Io(_)
+                    | sqlx::Error::Tls(_)
+                    | sqlx::Error::Protocol(_)
+                    | sqlx::Error::PoolTimedOut
+                    | sqlx::Error::PoolClosed
+                    | sqlx::Error::WorkerCrashed
+            )
+        }
+        _ => false,
     }
 }
 

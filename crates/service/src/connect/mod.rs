@@ -9,6 +9,7 @@ mod error;
 mod options;
 mod reach;
 mod readiness;
+mod tenant;
 mod url;
 
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, Statement};
@@ -16,6 +17,7 @@ use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, Statement};
 pub use error::{ConnectError, MissingObject};
 pub use options::DatabaseOptions;
 pub use readiness::check_schema;
+pub use tenant::Tenant;
 pub use url::{DatabaseUrl, InvalidDatabaseUrl};
 
 /// Connects and makes sure that the schema is the one this build was made for.
@@ -42,6 +44,24 @@ pub async fn connect(options: &DatabaseOptions) -> Result<DatabaseConnection, Co
         use_write_ahead_log(&db).await;
     }
     Ok(db)
+}
+
+/// [`connect`] without anything that stays in a session: the schema of the
+/// options is chosen for each transaction, so that several tenants can share
+/// the pool ([`Tenant::schema`]) and a pooler in transaction mode may stand
+/// before the server. It does when the URL turns the statement cache off
+/// (`statement-cache-capacity=0`).
+pub async fn connect_tenant(options: &DatabaseOptions) -> Result<Tenant, ConnectError> {
+    let db = open(&options.clone().without_schema()).await?;
+    let tenant = options.tenant(db);
+    if let Err(error) = check_schema(&tenant).await {
+        let _ = tenant.pool().clone().close().await;
+        return Err(error);
+    }
+    if options.may_write_sqlite() {
+        use_write_ahead_log(tenant.pool()).await;
+    }
+    Ok(tenant)
 }
 
 /// Readers and the writer of an SQLite file do not wait for each other with a

@@ -1,11 +1,11 @@
 use std::{path::Path, str::FromStr, time::Duration};
 
 use sea_orm::{
-    ConnectOptions,
+    ConnectOptions, DatabaseConnection,
     sqlx::{ConnectOptions as _, Connection, Row, postgres::PgConnectOptions},
 };
 
-use super::{ConnectError, DatabaseUrl, InvalidDatabaseUrl, url::Kind};
+use super::{ConnectError, DatabaseUrl, InvalidDatabaseUrl, Tenant, url::Kind};
 
 /// The longest name of anything in PostgreSQL.
 const MAX_IDENTIFIER_BYTES: usize = 63;
@@ -124,6 +124,34 @@ impl DatabaseOptions {
     #[must_use]
     pub fn schema_name(&self) -> Option<&str> {
         self.schema.as_deref()
+    }
+
+    /// The same options for the database as a whole.
+    pub(super) fn without_schema(mut self) -> Self {
+        self.schema = None;
+        self
+    }
+
+    /// Whether a pooler in transaction mode stands before the server, which the
+    /// URL says by turning the statement cache off
+    /// (`statement-cache-capacity=0`): such a pooler can't do with one.
+    #[must_use]
+    pub fn is_behind_transaction_pooler(&self) -> bool {
+        !self.is_sqlite() && self.url.has_statement_cache_off()
+    }
+
+    /// The schema of these options in a pool of theirs.
+    #[must_use]
+    pub fn tenant(&self, db: DatabaseConnection) -> Tenant {
+        let tenant = match &self.schema {
+            Some(schema) => Tenant::schema(db, schema),
+            None => Tenant::of(db),
+        };
+        if self.is_behind_transaction_pooler() {
+            tenant.behind_transaction_pooler()
+        } else {
+            tenant
+        }
     }
 
     /// True for SQLite.

@@ -153,6 +153,14 @@ impl DatabaseUrl {
                 || self.without_password.contains("mode=memory"))
     }
 
+    /// Whether the URL turns the cache of prepared statements off.
+    pub(super) fn has_statement_cache_off(&self) -> bool {
+        Url::parse(&self.without_password).is_ok_and(|url| {
+            url.query_pairs()
+                .any(|(key, value)| key == "statement-cache-capacity" && value == "0")
+        })
+    }
+
     /// Whether the URL itself says how the file is opened (`?mode=ro`).
     pub(super) fn sqlite_mode(&self) -> Option<&str> {
         let (_, query) = self.without_password.split_once('?')?;

@@ -35,6 +35,12 @@ pub enum DiscoveryError {
         #[source]
         source: ProviderError,
     },
+    /// The time that the job may take is over. The job failed.
+    #[error("discovery job {id} timed out: its deadline has passed")]
+    TimedOut {
+        /// The job.
+        id: JobId,
+    },
     /// The counters of a query do not add up; nothing of it was saved. A defect
     /// of this library.
     #[error(

@@ -1,29 +1,29 @@
 //! The discovery job from start to end.
 
-use std::collections::HashSet;
-
-use outreach_domain::{DiscoveryRequest, Domain, JobId, JobKind, JobStatus, PlannedQuery};
-use outreach_entity::{discovery_queries, prospects};
-use sea_orm::{
-    ColumnTrait, DatabaseConnection, DbErr, EntityTrait, JoinType, QueryFilter, QuerySelect,
-    RelationTrait,
-};
-use serde_json::{Value, json};
+use outreach_domain::{DiscoveryRequest, JobId, JobKind, JobStatus};
+use sea_orm::DatabaseConnection;
+use serde_json::Value;
+use tokio::time::Instant;
 use tracing::warn;
 
 use super::{
-    Contacts, Counters, DiscoveryError, DiscoverySummary, IdGenerator, ProviderError, RandomIds,
-    SearchProvider, SearchQuery,
-    query::{PrepareError, prepare},
-    save::{SaveQuery, save_failed_query, save_query},
+    Contacts, Counters, DiscoveryError, DiscoveryLimits, DiscoverySummary, IdGenerator, RandomIds,
+    SearchProvider, searches::search_all,
 };
 use crate::{
+    connect::Tenant,
     jobs::{
-        Job, JobError, Run, RunToken, complete_job, fail_job, find_job, forget_run, refuse_if_lost,
-        start_job,
+        ClaimRequest, ClaimStrategy, ClaimedJob, JobError, Run, RunToken, claim_job_in_txn,
+        complete_job, fail_job, find_job, forget_run,
     },
-    transaction::{Outcome, settle_unknown_outcome},
+    transaction::{
+        Outcome, RetryPolicy, TransactionSource, settle_unknown_outcome, with_retrying_transaction,
+    },
+    worker::{Heartbeats, Stop, describe},
 };
+
+/// The lease of a discovery that runs without a worker.
+const LEASE: std::time::Duration = std::time::Duration::from_secs(30);
 
 /// What a discovery works with.
 #[derive(Clone, Copy)]
@@ -32,6 +32,8 @@ pub struct Discovery<'a> {
     pub search: &'a dyn SearchProvider,
     /// Where contacts come from, and what to do without one.
     pub contacts: Contacts<'a>,
+    /// How many calls are made at the same time, and how often.
+    pub limits: DiscoveryLimits,
     /// The keys of new rows.
     pub ids: &'a dyn IdGenerator,
     /// Told after each query.
@@ -45,6 +47,7 @@ impl<'a> Discovery<'a> {
         Self {
             search,
             contacts,
+            limits: DiscoveryLimits::default(),
             ids: &RandomIds,
             on_progress: &|_| {},
         }
@@ -62,15 +65,16 @@ pub struct DiscoveryProgress {
     pub counters: Counters,
 }
 
-/// Runs a pending discovery job to its end: one search after the other, each
-/// saved in a transaction of its own. Commits many times; what was saved stays
-/// saved whatever comes later.
+/// Runs a pending discovery job to its end, here and now, without a worker: it
+/// is claimed with a lease, which is renewed, and each query is saved in a
+/// transaction of its own. Commits many times; what was saved stays saved
+/// whatever comes later.
 ///
 /// The job completes when a search succeeded, if some failed too, and fails
 /// with the reason when all of them failed. It ends early when it has saved as
 /// many as it was asked for. A query that has its row already is not searched
-/// again. A program that is killed leaves the job running; cancel it to be rid
-/// of it.
+/// again. When the program is killed, a worker goes on with the job after the
+/// lease.
 ///
 /// # Errors
 ///
@@ -81,36 +85,68 @@ pub async fn run_discovery(
     id: JobId,
     discovery: &Discovery<'_>,
 ) -> Result<DiscoverySummary, DiscoveryError> {
-    let job = find_job(db, id).await?.ok_or(JobError::NotFound { id })?;
+    let tenant = Tenant::of(db.clone());
+    let job = find_job(&tenant, id)
+        .await?
+        .ok_or(JobError::NotFound { id })?;
     if job.kind != JobKind::Discover {
         return Err(DiscoveryError::WrongKind { id, kind: job.kind });
     }
-    let run = start_job(db, id, RunToken::random()).await?;
-    match search_and_finish(db, &job, run, discovery).await {
-        Ok(summary) => Ok(summary),
-        Err(error) => {
-            give_up(db, &job, run, &error).await;
-            Err(error)
+    let claimed_at = Instant::now();
+    let claimed = claim(&tenant, id).await?;
+    let heartbeats = Heartbeats::start(LEASE);
+    let mut held = heartbeats.hold(&tenant, claimed.run, claimed_at);
+    let deadline = async {
+        match claimed.time_left {
+            Some(time) => tokio::time::sleep(time).await,
+            None => std::future::pending().await,
         }
+    };
+    let outcome = tokio::select! {
+        biased;
+        stop = held.stopped() => Err(lost(&tenant, id, stop).await),
+        () = deadline => Err(DiscoveryError::TimedOut { id }),
+        outcome = search_and_finish(&tenant, &claimed, discovery) => outcome,
+    };
+    if let Err(error) = &outcome {
+        give_up(&tenant, &claimed, error).await;
+    }
+    outcome
+}
+
+async fn claim(tenant: &Tenant, id: JobId) -> Result<ClaimedJob, JobError> {
+    let owner = format!("discovery:{}", RandomIds.next_id().simple());
+    let request = ClaimRequest {
+        kinds: &[JobKind::Discover],
+        limit: 1,
+        owner: &owner,
+        lease: LEASE,
+        strategy: ClaimStrategy::Portable,
+    };
+    let token = RunToken::random();
+    with_retrying_transaction(tenant, "claim job", RetryPolicy::default(), |txn| {
+        Box::pin(claim_job_in_txn(txn, id, &request, token))
+    })
+    .await
+}
+
+async fn lost(tenant: &Tenant, id: JobId, stop: Stop) -> DiscoveryError {
+    let status = match find_job(tenant, id).await {
+        Ok(Some(job)) => job.status,
+        _ => JobStatus::Running,
+    };
+    match stop {
+        Stop::Lost | Stop::LeaseEnded => JobError::LostRun { id, status }.into(),
     }
 }
 
-async fn search_and_finish(
-    db: &DatabaseConnection,
-    job: &Job,
-    run: Run,
+async fn search_and_finish<D: TransactionSource + Clone>(
+    db: &D,
+    claimed: &ClaimedJob,
     discovery: &Discovery<'_>,
 ) -> Result<DiscoverySummary, DiscoveryError> {
-    let params = job.params.clone().unwrap_or_default();
-    let request: DiscoveryRequest = serde_json::from_value(params)
-        .map_err(|source| DiscoveryError::InvalidParams { id: job.id, source })?;
-    search_all(db, run, &request, discovery).await?;
-    let mut summary = DiscoverySummary::load(db, run.job, &request).await?;
-    summary.reason = summary.total_failure();
-    summary.status = match summary.reason {
-        Some(_) => JobStatus::Failed,
-        None => JobStatus::Completed,
-    };
+    let (summary, request) = discover(db, claimed, discovery).await?;
+    let run = claimed.run;
     match finish(db, run, &summary, &request).await {
         Err(JobError::Transaction(error)) => match settle_unknown_outcome(db, &error).await {
             Some(Outcome::Committed) => {}
@@ -122,8 +158,29 @@ async fn search_and_finish(
     Ok(summary)
 }
 
-async fn finish(
-    db: &DatabaseConnection,
+/// Searches what is left to search, and sums up what is committed. The job
+/// itself is left as it is.
+pub(super) async fn discover<D: TransactionSource + Clone>(
+    db: &D,
+    claimed: &ClaimedJob,
+    discovery: &Discovery<'_>,
+) -> Result<(DiscoverySummary, DiscoveryRequest), DiscoveryError> {
+    let id = claimed.run.job;
+    let params = claimed.params.clone().unwrap_or_default();
+    let request: DiscoveryRequest = serde_json::from_value(params)
+        .map_err(|source| DiscoveryError::InvalidParams { id, source })?;
+    search_all(db, claimed.run, &request, discovery).await?;
+    let mut summary = DiscoverySummary::load(db, id, &request).await?;
+    summary.reason = summary.total_failure();
+    summary.status = match summary.reason {
+        Some(_) => JobStatus::Failed,
+        None => JobStatus::Completed,
+    };
+    Ok((summary, request))
+}
+
+async fn finish<D: TransactionSource>(
+    db: &D,
     run: Run,
     summary: &DiscoverySummary,
     request: &DiscoveryRequest,
@@ -137,11 +194,12 @@ async fn finish(
 
 /// Fails the job with the reason and with what was saved until then, as far as
 /// that can still be done.
-async fn give_up(db: &DatabaseConnection, job: &Job, run: Run, error: &DiscoveryError) {
+async fn give_up<D: TransactionSource>(db: &D, claimed: &ClaimedJob, error: &DiscoveryError) {
+    let run = claimed.run;
     let outcome = if matches!(error, DiscoveryError::Job(JobError::LostRun { .. })) {
         forget_run(db, run).await
     } else {
-        let result = committed_result(db, job).await;
+        let result = committed_result(db, claimed).await;
         fail_job(db, run, &describe(error), result).await
     };
     if let Err(second) = outcome {
@@ -149,123 +207,14 @@ async fn give_up(db: &DatabaseConnection, job: &Job, run: Run, error: &Discovery
     }
 }
 
-async fn committed_result(db: &DatabaseConnection, job: &Job) -> Option<Value> {
-    let request: DiscoveryRequest = serde_json::from_value(job.params.clone()?).ok()?;
-    let summary = DiscoverySummary::load(db, job.id, &request).await.ok()?;
+/// `jobs.result` of what is committed, if it can be read.
+pub(super) async fn committed_result<D: TransactionSource>(
+    db: &D,
+    claimed: &ClaimedJob,
+) -> Option<Value> {
+    let request: DiscoveryRequest = serde_json::from_value(claimed.params.clone()?).ok()?;
+    let summary = DiscoverySummary::load(db, claimed.run.job, &request)
+        .await
+        .ok()?;
     Some(summary.to_json(&request))
-}
-
-/// The error with its causes, in one line.
-fn describe(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        source = cause.source();
-    }
-    text
-}
-
-async fn search_all(
-    db: &DatabaseConnection,
-    run: Run,
-    request: &DiscoveryRequest,
-    discovery: &Discovery<'_>,
-) -> Result<(), DiscoveryError> {
-    let planned = request.planned_queries();
-    let done = DiscoverySummary::load(db, run.job, request).await?;
-    let mut seen = domains_of_job(db, run.job).await?;
-    let mut progress = DiscoveryProgress {
-        queries_done: 0,
-        queries_total: planned.len() as u64,
-        counters: done.counters,
-    };
-    for query in &planned {
-        let is_done = done.queries.iter().any(|q| {
-            q.is_done() && q.query == query.keyword && q.location == query.location.as_str()
-        });
-        if !is_done {
-            let room = u64::from(request.max_results()).saturating_sub(progress.counters.saved);
-            if room == 0 {
-                break;
-            }
-            let counters = search_one(db, run, query, room, &mut seen, progress, discovery).await?;
-            progress.counters = [progress.counters, counters].into_iter().sum();
-        }
-        progress.queries_done += 1;
-        (discovery.on_progress)(progress);
-    }
-    Ok(())
-}
-
-/// Searches one query and saves what came of it.
-async fn search_one(
-    db: &DatabaseConnection,
-    run: Run,
-    query: &PlannedQuery,
-    room: u64,
-    seen: &mut HashSet<Domain>,
-    progress: DiscoveryProgress,
-    discovery: &Discovery<'_>,
-) -> Result<Counters, DiscoveryError> {
-    // A search costs money; a cancelled job makes no more of them.
-    refuse_if_lost(db, run).await?;
-    let save = SaveQuery {
-        run,
-        query,
-        finder: discovery.contacts.finder().map_or("none", |f| f.name()),
-        ids: discovery.ids,
-        progress: json!({
-            "queries_done": progress.queries_done + 1,
-            "queries_total": progress.queries_total,
-        }),
-    };
-    let search = SearchQuery {
-        keyword: query.keyword.clone(),
-        location: query.location,
-        category: query.category,
-    };
-    let not_configured = |source| DiscoveryError::NotConfigured {
-        id: run.job,
-        source,
-    };
-    let results = match discovery.search.search(&search).await {
-        Ok(results) => results,
-        Err(error @ ProviderError::NotConfigured { .. }) => return Err(not_configured(error)),
-        Err(error) => {
-            save_failed_query(db, &save, &describe(&error)).await?;
-            return Ok(Counters::default());
-        }
-    };
-    let prepared = match prepare(db, results, seen, room, discovery.contacts, run).await {
-        Ok(prepared) => prepared,
-        Err(PrepareError::NotConfigured(error)) => return Err(not_configured(error)),
-        Err(PrepareError::NoLookupSucceeded(reason)) => {
-            save_failed_query(db, &save, &reason).await?;
-            return Ok(Counters::default());
-        }
-        Err(PrepareError::Discovery(error)) => return Err(error),
-    };
-    save_query(db, &save, &prepared).await
-}
-
-/// The domains that earlier queries of this job saved; none, unless an earlier
-/// run of it was cut off. At most as many as a job may save.
-async fn domains_of_job(db: &DatabaseConnection, job: JobId) -> Result<HashSet<Domain>, DbErr> {
-    let stored: Vec<String> = prospects::Entity::find()
-        .select_only()
-        .column(prospects::Column::Domain)
-        .join(
-            JoinType::InnerJoin,
-            prospects::Relation::DiscoveryQueries.def(),
-        )
-        .filter(discovery_queries::Column::JobId.eq(job.as_uuid()))
-        .into_tuple()
-        .all(db)
-        .await?;
-    Ok(stored
-        .iter()
-        .filter_map(|domain| Domain::parse(domain).ok())
-        .collect())
 }

@@ -9,16 +9,19 @@
 mod contacts;
 mod counters;
 mod error;
+mod handler;
 mod ids;
 mod job;
 mod provider;
 mod query;
 mod result;
 mod save;
+mod searches;
 
 pub use contacts::Contacts;
 pub use counters::Counters;
 pub use error::DiscoveryError;
+pub use handler::DiscoveryHandler;
 pub use ids::{IdGenerator, RandomIds};
 pub use job::{Discovery, DiscoveryProgress, run_discovery};
 pub use provider::{
@@ -26,3 +29,4 @@ pub use provider::{
 };
 pub use query::SetAside;
 pub use result::{DiscoverySummary, QuerySummary};
+pub use searches::DiscoveryLimits;

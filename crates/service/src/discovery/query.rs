@@ -3,17 +3,21 @@
 
 use std::collections::HashSet;
 
+use backon::Retryable;
+use futures_util::{StreamExt, stream};
 use outreach_domain::{Domain, ProspectCandidate, excerpt};
 use outreach_entity::prospects;
-use sea_orm::{
-    ColumnTrait, ConnectionTrait, DatabaseConnection, DbErr, EntityTrait, QueryFilter, QuerySelect,
-};
+use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QuerySelect};
 use serde::Serialize;
 
 use super::{
-    Contact, ContactFinder, Contacts, Counters, DiscoveryError, ProviderError, SearchResult,
+    Contact, ContactFinder, Counters, Discovery, DiscoveryError, DiscoveryLimits, ProviderError,
+    SearchResult,
 };
-use crate::jobs::{Run, refuse_if_lost};
+use crate::{
+    jobs::{Run, refuse_if_lost},
+    transaction::BoxFuture,
+};
 
 /// Domains that are looked up in one statement.
 const LOOKUP_BATCH: usize = 1000;
@@ -56,34 +60,45 @@ pub(super) struct PreparedQuery {
 
 /// Judges the results of one query. `seen` holds the domains that came up in
 /// the job before, and gains those of this query.
-pub(super) async fn prepare(
-    db: &DatabaseConnection,
+pub(super) async fn prepare<C: ConnectionTrait>(
+    db: &C,
     results: Vec<SearchResult>,
     seen: &mut HashSet<Domain>,
     mut room: u64,
-    contacts: Contacts<'_>,
+    discovery: &Discovery<'_>,
     run: Run,
 ) -> Result<PreparedQuery, PrepareError> {
+    let contacts = discovery.contacts;
     let mut prepared = PreparedQuery::default();
     let mut lookups = Lookups::default();
-    let fresh = unseen(results, seen, &mut prepared);
+    let mut fresh = unseen(results, seen, &mut prepared);
+    let found = fresh.len();
     let existing = existing_domains(db, &fresh).await?;
+    fresh.retain(|candidate| !existing.contains(candidate.domain().as_str()));
+    prepared.counters.existing = (found - fresh.len()) as u64;
+    // Where each is saved, no more are looked up than there is room for.
+    let wanted = if contacts.is_required() {
+        fresh.len()
+    } else {
+        usize::try_from(room).unwrap_or(usize::MAX)
+    };
+    let domains: Vec<Domain> = fresh.iter().map(|c| c.domain().clone()).collect();
+    let mut calls = Vec::new();
+    for domain in domains.iter().take(wanted) {
+        calls.push(look_up(contacts.finder(), domain, discovery.limits));
+    }
+    let concurrent = discovery.limits.concurrent_lookups.max(1);
+    let mut looked_up = stream::iter(calls).buffered(concurrent);
     for candidate in fresh {
-        if existing.contains(candidate.domain().as_str()) {
-            prepared.counters.existing += 1;
-            continue;
-        }
         if room == 0 {
             prepared.counters.over_limit += 1;
             continue;
         }
-        let contact = match contacts.finder() {
-            Some(finder) => {
-                if lookups.made.is_multiple_of(LOOKUPS_PER_CHECK) && lookups.made > 0 {
-                    refuse_if_lost(db, run).await?;
-                }
-                lookups.find(finder, candidate.domain()).await?
-            }
+        if lookups.made.is_multiple_of(LOOKUPS_PER_CHECK) && lookups.made > 0 {
+            refuse_if_lost(db, run).await?;
+        }
+        let contact = match looked_up.next().await.flatten() {
+            Some(answer) => lookups.note(answer)?,
             None => None,
         };
         if contact.is_none() && contacts.is_required() {
@@ -107,6 +122,22 @@ pub(super) async fn prepare(
     Ok(prepared)
 }
 
+/// Asks the finder, again if it is worth it; nothing where there is none.
+fn look_up<'a>(
+    finder: Option<&'a dyn ContactFinder>,
+    domain: &'a Domain,
+    limits: DiscoveryLimits,
+) -> BoxFuture<'a, Option<Result<Option<Contact>, ProviderError>>> {
+    Box::pin(async move {
+        let finder = finder?;
+        let answer = (|| finder.find(domain))
+            .retry(limits.delays())
+            .when(ProviderError::is_retryable)
+            .await;
+        Some(answer)
+    })
+}
+
 /// How the contact lookups of one query go.
 #[derive(Default)]
 struct Lookups {
@@ -118,13 +149,12 @@ struct Lookups {
 impl Lookups {
     /// A lookup that fails is a contact that is not known; the web site itself
     /// is not lost over it.
-    async fn find(
+    fn note(
         &mut self,
-        finder: &dyn ContactFinder,
-        domain: &Domain,
+        answer: Result<Option<Contact>, ProviderError>,
     ) -> Result<Option<Contact>, PrepareError> {
         self.made += 1;
-        match finder.find(domain).await {
+        match answer {
             Ok(contact) => Ok(contact),
             Err(error @ ProviderError::NotConfigured { .. }) => {
                 Err(PrepareError::NotConfigured(error))

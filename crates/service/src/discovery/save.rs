@@ -4,7 +4,7 @@ use outreach_domain::{PlannedQuery, QueryStatus, excerpt};
 use outreach_entity::{discovery_queries, prospects};
 use sea_orm::{
     ActiveValue::Set,
-    ColumnTrait, ConnectionTrait, DatabaseConnection, DbErr, EntityTrait, QueryFilter,
+    ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter,
     sea_query::{Expr, OnConflict},
 };
 use serde_json::{Value, json};
@@ -19,7 +19,8 @@ use crate::{
     jobs::{Run, record_progress_in_txn},
     sql,
     transaction::{
-        Outcome, RetryPolicy, Transaction, settle_unknown_outcome, with_retrying_transaction,
+        Outcome, RetryPolicy, Transaction, TransactionSource, settle_unknown_outcome,
+        with_retrying_transaction,
     },
 };
 
@@ -40,8 +41,8 @@ pub(super) struct SaveQuery<'a> {
 
 /// Saves a query that was searched. Commits. Returns the counters as they were
 /// committed: a domain that somebody else saved meanwhile counts as existing.
-pub(super) async fn save_query(
-    db: &DatabaseConnection,
+pub(super) async fn save_query<D: TransactionSource>(
+    db: &D,
     save: &SaveQuery<'_>,
     prepared: &PreparedQuery,
 ) -> Result<Counters, DiscoveryError> {
@@ -73,8 +74,8 @@ pub(super) async fn save_query(
     }
 }
 
-async fn committed_counters(
-    db: &DatabaseConnection,
+async fn committed_counters<D: TransactionSource>(
+    db: &D,
     query_id: Uuid,
 ) -> Result<Counters, DiscoveryError> {
     let row = discovery_queries::Entity::find_by_id(query_id)
@@ -107,8 +108,8 @@ async fn save_query_in_txn(
 }
 
 /// Saves a query whose search failed. Commits.
-pub(super) async fn save_failed_query(
-    db: &DatabaseConnection,
+pub(super) async fn save_failed_query<D: TransactionSource>(
+    db: &D,
     save: &SaveQuery<'_>,
     reason: &str,
 ) -> Result<(), DiscoveryError> {

@@ -1,7 +1,7 @@
 use outreach_domain::{InvalidTransition, JobId, JobStatus};
 use sea_orm::DbErr;
 
-use crate::{InconsistentRow, transaction::TransactionError};
+use crate::{InconsistentRow, sql, transaction::TransactionError};
 
 /// Why a command or a read of jobs failed.
 #[derive(Debug, thiserror::Error)]
@@ -18,6 +18,40 @@ pub enum JobError {
     Exists {
         /// The key.
         id: JobId,
+    },
+    /// Another active job has the same key. The new one was not stored.
+    #[error(
+        "job {id} was not enqueued: job {other} is active and has the same key, `{}`",
+        outreach_domain::excerpt(.key, 100)
+    )]
+    Conflict {
+        /// The job that was to be enqueued.
+        id: JobId,
+        /// The key that both have.
+        key: String,
+        /// The job that has it.
+        other: JobId,
+    },
+    /// The key changes hands faster than it can be taken. The new job was not
+    /// stored; trying again may succeed.
+    #[error(
+        "job {id} was not enqueued: other jobs take the key `{}` all the time",
+        outreach_domain::excerpt(.key, 100)
+    )]
+    KeyInUse {
+        /// The job that was to be enqueued.
+        id: JobId,
+        /// The key.
+        key: String,
+    },
+    /// The job can't be claimed now: it has ended, another worker has it, or
+    /// its start is still to come.
+    #[error("job {id} cannot be claimed: {reason}")]
+    NotClaimable {
+        /// The job.
+        id: JobId,
+        /// Why not.
+        reason: &'static str,
     },
     /// The job's status does not allow the change. Nothing was changed.
     #[error("job {id} stays as it is")]
@@ -46,4 +80,17 @@ pub enum JobError {
     /// The transaction could not begin or commit.
     #[error(transparent)]
     Transaction(#[from] TransactionError),
+}
+
+impl JobError {
+    /// Whether the database could not be reached, so that the same call may
+    /// succeed later.
+    #[must_use]
+    pub fn is_unreachable(&self) -> bool {
+        match self {
+            Self::Database(error) => sql::is_unreachable(error),
+            Self::Transaction(error) => error.is_unreachable(),
+            _ => false,
+        }
+    }
 }

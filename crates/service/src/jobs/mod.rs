@@ -6,17 +6,30 @@
 //! was found. What a run writes, it writes after proving its [`RunToken`], in
 //! the same transaction.
 
-mod commands;
+mod cancel;
+mod claim;
+mod enqueue;
 mod error;
+mod finish;
+mod lease;
+mod new_job;
 mod queries;
 mod row;
 mod run;
 
-pub use commands::{
-    NewJob, cancel_job, cancel_job_in_txn, complete_job, complete_job_in_txn, enqueue_job,
-    enqueue_job_in_txn, fail_job, fail_job_in_txn, start_job, start_job_in_txn,
-};
+pub use cancel::{cancel_job, cancel_job_in_txn};
+pub use claim::{ClaimRequest, ClaimStrategy, ClaimedJob, claim_job_in_txn, claim_jobs};
+pub(crate) use enqueue::WAKE_UP_CHANNEL;
+pub use enqueue::{enqueue_job, enqueue_job_in_txn, enqueue_jobs_in_txn, wake_workers_in_txn};
 pub use error::JobError;
+pub use finish::{
+    CompletedRun, complete_job, complete_job_in_txn, complete_jobs, fail_job, fail_job_in_txn,
+    release_job, retry_job, retry_job_in_txn,
+};
+pub use lease::{
+    ExpiredRun, WaitingWork, extend_leases, release_expired, release_owned, waiting_work,
+};
+pub use new_job::{DEFAULT_MAX_ATTEMPTS, DISCOVERY_KEY, DISCOVERY_TIME_LIMIT, NewJob, StartAt};
 pub use queries::{JobCursor, JobFilter, count_jobs, find_job, list_jobs};
 pub use row::Job;
 pub use run::{Run, RunToken, record_progress_in_txn};

@@ -1,9 +1,11 @@
 //! The right to work on a job, and its proof.
 
+use std::fmt;
+
 use outreach_domain::{JobId, JobStatus};
 use outreach_entity::{job_runs, jobs};
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, DatabaseConnection, EntityTrait, QueryFilter,
+    ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter,
     sea_query::{Expr, ExprTrait, Query},
 };
 use serde_json::Value;
@@ -12,7 +14,7 @@ use uuid::Uuid;
 use super::{JobError, queries::existing_job};
 use crate::transaction::Transaction;
 
-/// Proof that a worker owns a job. A new one is made at each start, so that a
+/// Proof that a worker owns a job. A new one is made at each claim, so that a
 /// worker which lost the job can't be taken for the one that has it now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct RunToken(Uuid);
@@ -24,8 +26,18 @@ impl RunToken {
         Self(Uuid::new_v4())
     }
 
+    pub(super) fn from_uuid(token: Uuid) -> Self {
+        Self(token)
+    }
+
     pub(super) fn as_uuid(self) -> Uuid {
         self.0
+    }
+}
+
+impl fmt::Display for RunToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
     }
 }
 
@@ -51,8 +63,23 @@ fn job_is_running(id: JobId) -> Expr {
     )
 }
 
+/// [`job_is_running`] of the row of `job_runs` that a statement looks at.
+pub(super) fn job_is_running_as_of_row() -> Expr {
+    Expr::exists(
+        Query::select()
+            .expr(Expr::value(1))
+            .from(jobs::Entity)
+            .and_where(
+                Expr::col((jobs::Entity, jobs::Column::Id))
+                    .equals((job_runs::Entity, job_runs::Column::JobId)),
+            )
+            .and_where(jobs::COLUMN.status.eq(JobStatus::Running.as_str()))
+            .take(),
+    )
+}
+
 /// Takes the row of a run away that has lost its job, if it is still there.
-pub(crate) async fn forget_run(db: &DatabaseConnection, run: Run) -> Result<(), JobError> {
+pub(crate) async fn forget_run<C: ConnectionTrait>(db: &C, run: Run) -> Result<(), JobError> {
     job_runs::Entity::delete_many()
         .filter(job_runs::Column::JobId.eq(run.job.as_uuid()))
         .filter(job_runs::Column::RunToken.eq(run.token.as_uuid()))
@@ -103,7 +130,7 @@ pub(super) async fn end_in_txn(txn: &mut Transaction<'_>, run: Run) -> Result<()
     }
 }
 
-async fn lost<C: ConnectionTrait>(db: &C, run: Run) -> JobError {
+pub(super) async fn lost<C: ConnectionTrait>(db: &C, run: Run) -> JobError {
     match existing_job(db, run.job).await {
         Ok(job) => JobError::LostRun {
             id: run.job,

@@ -78,6 +78,25 @@ impl TransactionError {
             Self::OutcomeUnknown { .. } => false,
         }
     }
+
+    /// Whether the database could not be reached, before the transaction or
+    /// during it.
+    #[must_use]
+    pub fn is_unreachable(&self) -> bool {
+        match self {
+            Self::Begin { source, .. }
+            | Self::Aborted { source, .. }
+            | Self::Refused { source, .. }
+            | Self::Failed { source, .. } => sql::is_unreachable(source),
+            Self::OutcomeUnknown { .. } => true,
+        }
+    }
+
+    /// Whether nobody knows if the transaction was committed.
+    #[must_use]
+    pub fn is_outcome_unknown(&self) -> bool {
+        matches!(self, Self::OutcomeUnknown { .. })
+    }
 }
 
 fn describe_id(id: Option<&TransactionId>) -> String {

@@ -1,7 +1,7 @@
 use std::{
     marker::PhantomData,
     sync::{
-        Mutex, PoisonError,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
 };
@@ -60,25 +60,31 @@ impl Transaction<'static> {
         db: &DatabaseConnection,
         context: &'static str,
     ) -> Result<Self, TransactionError> {
-        Self::begin_owned(db, context).await
+        Self::begin_with(db, context, None).await
     }
-}
 
-impl<'t> Transaction<'t> {
-    pub(super) async fn begin_owned(
+    /// [`begin`](Self::begin), and statements without parameters that the
+    /// transaction starts with.
+    pub(crate) async fn begin_with(
         db: &DatabaseConnection,
         context: &'static str,
+        prologue: Option<Arc<str>>,
     ) -> Result<Self, TransactionError> {
         let db = db.clone();
         // A caller that is cancelled in the middle of BEGIN would leave the
         // connection inside a transaction that the pool knows nothing of. The
         // task goes on, and what it began is dropped, which rolls it back.
         let begun = tokio::spawn(async move {
-            db.begin_with_options(TransactionOptions {
-                sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
-                ..TransactionOptions::default()
-            })
-            .await
+            let txn = db
+                .begin_with_options(TransactionOptions {
+                    sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+                    ..TransactionOptions::default()
+                })
+                .await?;
+            if let Some(prologue) = prologue {
+                txn.execute_unprepared(&prologue).await?;
+            }
+            Ok(txn)
         })
         .await
         .unwrap_or_else(|join| Err(DbErr::Custom(format!("the task of BEGIN ended: {join}"))));
@@ -88,6 +94,16 @@ impl<'t> Transaction<'t> {
         }
     }
 
+    /// Commits a transaction of one statement, which did not fail.
+    pub(crate) async fn end_single(self) -> Result<(), DbErr> {
+        match self.into_owned() {
+            Some(txn) => txn.commit().await,
+            None => Ok(()),
+        }
+    }
+}
+
+impl<'t> Transaction<'t> {
     /// Lends a transaction of SeaORM's own to the steps of this crate. It stays
     /// the caller's to commit; if a step fails, it has to be rolled back.
     #[must_use]

@@ -6,7 +6,7 @@
 //! | --- | --- | --- |
 //! | read | `db: &impl ConnectionTrait` | `find_…`, `list_…` |
 //! | step inside somebody's transaction | `txn: &mut Transaction<'_>` | `…_in_txn` |
-//! | command that owns its transaction | `db: &DatabaseConnection` | `enqueue_job` |
+//! | command that owns its transaction | `db: &impl TransactionSource` | `enqueue_job` |
 //!
 //! Commands go through [`with_transaction`] or its twin that tries again,
 //! [`with_retrying_transaction`]. No transaction is open during a network call.
@@ -25,6 +25,7 @@ mod flush;
 mod handle;
 mod outcome;
 mod run;
+mod source;
 
 pub use commit::safe_commit;
 pub use error::{FlushError, TransactionError};
@@ -32,3 +33,4 @@ pub use flush::{PendingWrite, SafeFlushError, safe_flush};
 pub use handle::Transaction;
 pub use outcome::{Outcome, TransactionId, settle_unknown_outcome, transaction_outcome};
 pub use run::{BoxFuture, RetryPolicy, with_retrying_transaction, with_transaction};
+pub use source::TransactionSource;

@@ -1,10 +1,9 @@
 use std::{future::Future, pin::Pin, time::Duration};
 
 use backon::{BackoffBuilder, ExponentialBuilder};
-use sea_orm::DatabaseConnection;
 use tracing::debug;
 
-use super::{Transaction, TransactionError, commit::commit};
+use super::{Transaction, TransactionError, TransactionSource, commit::commit};
 
 /// The future of a transaction's body: `Box::pin(async move { … })`.
 ///
@@ -36,16 +35,17 @@ pub type BoxFuture<'t, T> = Pin<Box<dyn Future<Output = T> + Send + 't>>;
 /// # Errors
 ///
 /// The body's own, or a [`TransactionError`] when it could not begin or commit.
-pub async fn with_transaction<'a, T, E, F>(
-    db: &DatabaseConnection,
+pub async fn with_transaction<'a, D, T, E, F>(
+    db: &D,
     context: &'static str,
     body: F,
 ) -> Result<T, E>
 where
+    D: TransactionSource,
     F: for<'t> FnOnce(&'t mut Transaction<'a>) -> BoxFuture<'t, Result<T, E>>,
     E: From<TransactionError>,
 {
-    let txn = Transaction::begin_owned(db, context).await?;
+    let txn = db.begin_transaction(context).await?;
     attempt(txn, context, body)
         .await
         .map_err(|attempt| attempt.error)
@@ -80,13 +80,14 @@ impl Default for RetryPolicy {
 /// `body` may run several times, each in a transaction of its own, so it must
 /// do nothing outside the transaction that may not be done twice. A lost
 /// connection is not tried again: the commit may have happened.
-pub async fn with_retrying_transaction<'a, T, E, F>(
-    db: &DatabaseConnection,
+pub async fn with_retrying_transaction<'a, D, T, E, F>(
+    db: &D,
     context: &'static str,
     policy: RetryPolicy,
     mut body: F,
 ) -> Result<T, E>
 where
+    D: TransactionSource,
     F: for<'t> FnMut(&'t mut Transaction<'a>) -> BoxFuture<'t, Result<T, E>>,
     E: From<TransactionError>,
 {
@@ -99,7 +100,7 @@ where
     loop {
         // BEGIN itself is not tried again: on SQLite it has waited for the whole
         // busy timeout already.
-        let txn = Transaction::begin_owned(db, context).await?;
+        let txn = db.begin_transaction(context).await?;
         let failed = match attempt(txn, context, &mut body).await {
             Ok(value) => return Ok(value),
             Err(failed) => failed,

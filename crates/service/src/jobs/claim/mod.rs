@@ -1,0 +1,382 @@
+//! How a worker takes jobs: the one transaction that gives it a token and a
+//! lease for each, and moves them to running.
+//!
+//! A claim walks an index that holds the waiting rows alone, in its own order,
+//! so that it costs the same whatever has ended before. Which rows two claims
+//! at once take is the [`ClaimStrategy`]'s.
+
+mod portable;
+mod skip_locked;
+
+use std::time::Duration;
+
+use outreach_domain::{JobId, JobKind, JobStatus};
+use outreach_entity::{job_runs, jobs};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, QueryFilter, QueryResult,
+    sea_query::{
+        Alias, CaseStatement, Expr, ExprTrait, Func, Order, Query, ReturningClause,
+        SelectStatement, SimpleExpr, UnionType, UpdateStatement,
+    },
+};
+use serde_json::Value;
+use uuid::Uuid;
+
+use super::{JobError, Run, RunToken, queries::existing_job};
+use crate::{
+    sql,
+    transaction::{RetryPolicy, Transaction, TransactionSource, with_retrying_transaction},
+};
+
+/// How two workers that claim at the same moment keep out of each other's way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ClaimStrategy {
+    /// Locks the rows that it takes and skips those that others have locked.
+    /// PostgreSQL; on SQLite it is [`Portable`](Self::Portable).
+    SkipLocked,
+    /// One UPDATE that asks again, of each row, whether it is still free. Works
+    /// on any database; two at once may want the same rows, and then one gets
+    /// fewer than there are.
+    Portable,
+}
+
+impl ClaimStrategy {
+    /// What suits a database.
+    #[must_use]
+    pub fn of(backend: DbBackend) -> Self {
+        match backend {
+            DbBackend::Postgres => Self::SkipLocked,
+            _ => Self::Portable,
+        }
+    }
+
+    /// What this strategy is on a database that may lack locks on rows.
+    pub(super) fn on(self, backend: DbBackend) -> Self {
+        match backend {
+            DbBackend::Postgres => self,
+            _ => Self::Portable,
+        }
+    }
+}
+
+/// What a worker asks for.
+#[derive(Debug, Clone, Copy)]
+pub struct ClaimRequest<'a> {
+    /// The kinds that it can work on.
+    pub kinds: &'a [JobKind],
+    /// The most jobs that it takes.
+    pub limit: u32,
+    /// Who it is, for people who look at the table.
+    pub owner: &'a str,
+    /// How long the jobs are its own without a heartbeat.
+    pub lease: Duration,
+    /// How it keeps out of the way of others.
+    pub strategy: ClaimStrategy,
+}
+
+/// A job in the hands of a worker.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct ClaimedJob {
+    /// The proof that it is the worker's.
+    pub run: Run,
+    /// What it does.
+    pub kind: JobKind,
+    /// What it is asked to do, as stored.
+    pub params: Option<Value>,
+    /// Which attempt this is, from 1.
+    pub attempt: u32,
+    /// How many there may be.
+    pub max_attempts: u32,
+    /// What is left until the deadline, by the database's clock at the claim;
+    /// zero when it has passed.
+    pub time_left: Option<Duration>,
+    /// What earlier attempts have recorded.
+    pub progress: Option<Value>,
+}
+
+/// Takes up to `limit` jobs that may start, most urgent first, each with the
+/// token and a lease. Commits.
+///
+/// Jobs that another backend has ended meanwhile are not among them, and their
+/// rows in `job_runs` are taken away.
+pub async fn claim_jobs<D: TransactionSource>(
+    db: &D,
+    request: &ClaimRequest<'_>,
+    token: RunToken,
+) -> Result<Vec<ClaimedJob>, JobError> {
+    if request.kinds.is_empty() || request.limit == 0 {
+        return Ok(Vec::new());
+    }
+    with_retrying_transaction(db, "claim jobs", RetryPolicy::default(), |txn| {
+        Box::pin(claim_in_txn(txn, request, token))
+    })
+    .await
+}
+
+async fn claim_in_txn(
+    txn: &mut Transaction<'_>,
+    request: &ClaimRequest<'_>,
+    token: RunToken,
+) -> Result<Vec<ClaimedJob>, JobError> {
+    let backend = txn.get_database_backend();
+    let candidates = candidates(backend, request);
+    let claim = match request.strategy.on(backend) {
+        ClaimStrategy::SkipLocked => {
+            skip_locked::restrict(take(backend, request, token), candidates)
+        }
+        ClaimStrategy::Portable => {
+            portable::restrict(take(backend, request, token), candidates, backend)
+        }
+    };
+    start_claimed(txn, &claim, token).await
+}
+
+/// Takes one job by its key: one that may start, or whose lease has ended.
+///
+/// # Errors
+///
+/// [`JobError::NotClaimable`] says why it can't be had.
+pub async fn claim_job_in_txn(
+    txn: &mut Transaction<'_>,
+    id: JobId,
+    request: &ClaimRequest<'_>,
+    token: RunToken,
+) -> Result<ClaimedJob, JobError> {
+    let backend = txn.get_database_backend();
+    let free = Expr::col(job_runs::Column::RunToken)
+        .is_null()
+        .and(Expr::col(job_runs::Column::RunAt).lte(sql::now(backend)))
+        .or(Expr::col(job_runs::Column::LeaseExpiresAt).lt(sql::now(backend)));
+    let mut claim = take(backend, request, token);
+    claim
+        .and_where(Expr::col(job_runs::Column::JobId).eq(id.as_uuid()))
+        .and_where(free);
+    if let Some(claimed) = start_claimed(txn, &claim, token).await?.pop() {
+        return Ok(claimed);
+    }
+    let job = existing_job(txn, id).await?;
+    let run = job_runs::Entity::find_by_id(id.as_uuid()).one(txn).await?;
+    let reason = match run {
+        _ if job.status.is_final() => "it has ended",
+        None => "it has no row in job_runs; `outreach jobs doctor` settles it",
+        Some(run) if run.run_token.is_some() => "another worker has it",
+        Some(_) => "it starts later",
+    };
+    Err(JobError::NotClaimable { id, reason })
+}
+
+/// Sends the claim, and moves to running what it took.
+async fn start_claimed(
+    txn: &mut Transaction<'_>,
+    claim: &UpdateStatement,
+    token: RunToken,
+) -> Result<Vec<ClaimedJob>, JobError> {
+    let rows = txn.query_all(claim).await?;
+    let mut taken = rows
+        .iter()
+        .map(Taken::read)
+        .collect::<Result<Vec<_>, _>>()?;
+    if taken.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut params = start(txn, &taken).await?;
+    // The order of the claim; RETURNING has none.
+    taken.sort_by(|a, b| (a.priority, a.run_at, a.job).cmp(&(b.priority, b.run_at, b.job)));
+    let mut claimed = Vec::with_capacity(taken.len());
+    let mut ended = Vec::new();
+    for run in taken {
+        match params.iter().position(|(id, _)| *id == run.job) {
+            Some(index) => {
+                let (_, params) = params.swap_remove(index);
+                claimed.push(run.claimed(token, params)?);
+            }
+            None => ended.push(run.job),
+        }
+    }
+    forget(txn, ended).await?;
+    Ok(claimed)
+}
+
+/// Moves the jobs to running; those that have ended are not among the answer.
+/// The word is compared in small letters, because old rows mix them.
+async fn start(
+    txn: &mut Transaction<'_>,
+    taken: &[Taken],
+) -> Result<Vec<(Uuid, Option<Value>)>, JobError> {
+    let backend = txn.get_database_backend();
+    let update = Query::update()
+        .table(jobs::Entity)
+        .value(jobs::Column::Status, JobStatus::Running.as_str())
+        .value(jobs::Column::UpdatedAt, sql::now(backend))
+        .and_where(sql::is_one_of(
+            backend,
+            jobs::Column::Id,
+            taken.iter().map(|run| run.job),
+        ))
+        .and_where(
+            Expr::expr(Func::lower(Expr::col(jobs::Column::Status)))
+                .is_in([JobStatus::Pending.as_str(), JobStatus::Running.as_str()]),
+        )
+        .returning(Query::returning().columns([jobs::Column::Id, jobs::Column::Params]))
+        .to_owned();
+    let rows = txn.query_all(&update).await?;
+    rows.iter()
+        .map(|row| Ok((row.try_get("", "id")?, row.try_get("", "params")?)))
+        .collect()
+}
+
+/// Takes the rows of jobs away that have ended without them.
+async fn forget(txn: &mut Transaction<'_>, ended: Vec<Uuid>) -> Result<(), JobError> {
+    if ended.is_empty() {
+        return Ok(());
+    }
+    tracing::warn!(jobs = ended.len(), "jobs were ended by another backend");
+    job_runs::Entity::delete_many()
+        .filter(job_runs::Column::JobId.is_in(ended))
+        .exec(txn)
+        .await?;
+    Ok(())
+}
+
+/// The rows that a claim may take, in its order: for each kind a walk over its
+/// part of the index, so that jobs of other kinds are not passed by.
+fn candidates(backend: DbBackend, request: &ClaimRequest<'_>) -> SelectStatement {
+    let limit = u64::from(request.limit);
+    let mut arms = request.kinds.iter().enumerate().map(|(number, kind)| {
+        let mut arm = Query::select()
+            .columns([
+                job_runs::Column::JobId,
+                job_runs::Column::Priority,
+                job_runs::Column::RunAt,
+            ])
+            .from(job_runs::Entity)
+            .and_where(Expr::col(job_runs::Column::JobType).eq(kind.as_str()))
+            .and_where(is_free(backend))
+            .order_by(job_runs::Column::Priority, Order::Asc)
+            .order_by(job_runs::Column::RunAt, Order::Asc)
+            .order_by(job_runs::Column::JobId, Order::Asc)
+            .limit(limit)
+            .take();
+        if request.strategy.on(backend) == ClaimStrategy::SkipLocked {
+            skip_locked::lock(&mut arm);
+        }
+        Query::select()
+            .columns([
+                job_runs::Column::JobId,
+                job_runs::Column::Priority,
+                job_runs::Column::RunAt,
+            ])
+            .from_subquery(arm, Alias::new(format!("kind_{number}")))
+            .take()
+    });
+    let mut all = arms.next().unwrap_or_default();
+    for arm in arms {
+        all.union(UnionType::All, arm);
+    }
+    Query::select()
+        .column(job_runs::Column::JobId)
+        .from_subquery(all, Alias::new("candidates"))
+        .order_by(job_runs::Column::Priority, Order::Asc)
+        .order_by(job_runs::Column::RunAt, Order::Asc)
+        .order_by(job_runs::Column::JobId, Order::Asc)
+        .limit(limit)
+        .take()
+}
+
+/// Nobody has it, and its start has come.
+fn is_free(backend: DbBackend) -> SimpleExpr {
+    Expr::col(job_runs::Column::RunToken)
+        .is_null()
+        .and(Expr::col(job_runs::Column::RunAt).lte(sql::now(backend)))
+}
+
+/// The UPDATE that gives rows to the worker, without its condition.
+fn take(backend: DbBackend, request: &ClaimRequest<'_>, token: RunToken) -> UpdateStatement {
+    Query::update()
+        .table(job_runs::Entity)
+        .value(job_runs::Column::RunToken, token.as_uuid())
+        .value(job_runs::Column::Owner, request.owner)
+        .value(
+            job_runs::Column::Attempts,
+            Expr::col(job_runs::Column::Attempts).add(1),
+        )
+        .value(
+            job_runs::Column::LeaseExpiresAt,
+            sql::now_plus(backend, request.lease),
+        )
+        .value(job_runs::Column::DeadlineAt, deadline(backend))
+        .returning(returned(backend))
+        .take()
+}
+
+/// Set by the first attempt.
+fn deadline(backend: DbBackend) -> SimpleExpr {
+    let known = Expr::col(job_runs::Column::DeadlineAt).is_not_null();
+    CaseStatement::new()
+        .case(known, Expr::col(job_runs::Column::DeadlineAt))
+        .finally(sql::now_plus_column(backend, "time_limit_seconds"))
+        .into()
+}
+
+fn returned(backend: DbBackend) -> ReturningClause {
+    let column = |column: job_runs::Column| Expr::col(column);
+    Query::returning().exprs([
+        column(job_runs::Column::JobId),
+        column(job_runs::Column::JobType),
+        column(job_runs::Column::Priority),
+        column(job_runs::Column::RunAt),
+        column(job_runs::Column::Attempts),
+        column(job_runs::Column::MaxAttempts),
+        column(job_runs::Column::Progress),
+        sql::seconds_until(backend, "deadline_at", "seconds_left"),
+    ])
+}
+
+/// A row as the claim returned it.
+struct Taken {
+    job: Uuid,
+    kind: String,
+    priority: i16,
+    run_at: chrono::DateTime<chrono::Utc>,
+    attempts: i32,
+    max_attempts: i32,
+    progress: Option<Value>,
+    seconds_left: Option<f64>,
+}
+
+impl Taken {
+    fn read(row: &QueryResult) -> Result<Self, sea_orm::DbErr> {
+        Ok(Self {
+            job: row.try_get("", "job_id")?,
+            kind: row.try_get("", "job_type")?,
+            priority: row.try_get("", "priority")?,
+            run_at: row.try_get("", "run_at")?,
+            attempts: row.try_get("", "attempts")?,
+            max_attempts: row.try_get("", "max_attempts")?,
+            progress: row.try_get("", "progress")?,
+            seconds_left: row.try_get("", "seconds_left")?,
+        })
+    }
+
+    fn claimed(self, token: RunToken, params: Option<Value>) -> Result<ClaimedJob, JobError> {
+        let kind = JobKind::parse(&self.kind).ok_or_else(|| {
+            crate::InconsistentRow::new("job_runs", "job_type", self.job, &self.kind)
+        })?;
+        Ok(ClaimedJob {
+            run: Run {
+                job: JobId::from_uuid(self.job),
+                token,
+            },
+            kind,
+            params,
+            attempt: u32::try_from(self.attempts).unwrap_or(1),
+            max_attempts: u32::try_from(self.max_attempts).unwrap_or(1),
+            time_left: self
+                .seconds_left
+                .map(|seconds| Duration::try_from_secs_f64(seconds).unwrap_or_default()),
+            progress: self.progress,
+        })
+    }
+}

@@ -1,0 +1,296 @@
+//! What keeps a claimed job its worker's, and what becomes of one whose worker
+//! is gone.
+
+use std::time::Duration;
+
+use outreach_domain::{JobId, JobStatus, excerpt};
+use outreach_entity::job_runs;
+use sea_orm::{
+    ConnectionTrait, DbBackend, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
+    sea_query::{Expr, ExprTrait, LockBehavior, LockType, Query},
+};
+use serde_json::Value;
+use uuid::Uuid;
+
+use super::{
+    ClaimStrategy, JobError, Run, RunToken,
+    finish::{Ending, append_error, give_back, job_to, last_error_text},
+    run::job_is_running_as_of_row,
+};
+use crate::{
+    sql,
+    transaction::{RetryPolicy, Transaction, TransactionSource, with_retrying_transaction},
+};
+
+/// Expired leases that one transaction settles.
+const EXPIRED_BATCH: u64 = 100;
+
+/// Keys in one statement.
+const BATCH: usize = 1000;
+
+/// Gives each of the runs its lease anew, counted from now, and says which of
+/// them have lost their job: cancelled, ended by another backend, or claimed
+/// by another worker. Commits.
+///
+/// A row that is locked at the moment, by the run's own transaction for one,
+/// is left as it is and not taken for lost.
+pub async fn extend_leases<D: TransactionSource>(
+    db: &D,
+    runs: &[Run],
+    lease: Duration,
+) -> Result<Vec<Run>, JobError> {
+    let mut lost = Vec::new();
+    for batch in runs.chunks(BATCH) {
+        lost.extend(
+            with_retrying_transaction(db, "extend leases", RetryPolicy::default(), |txn| {
+                Box::pin(extend_in_txn(txn, batch, lease))
+            })
+            .await?,
+        );
+    }
+    Ok(lost)
+}
+
+async fn extend_in_txn(
+    txn: &mut Transaction<'_>,
+    runs: &[Run],
+    lease: Duration,
+) -> Result<Vec<Run>, JobError> {
+    let backend = txn.get_database_backend();
+    let mut mine = Query::select()
+        .column(job_runs::Column::JobId)
+        .from(job_runs::Entity)
+        .and_where(is_one_of_runs(backend, runs))
+        .take();
+    if backend == DbBackend::Postgres {
+        // One run's long transaction must not hold up the leases of the others.
+        mine.lock_with_behavior(LockType::Update, LockBehavior::SkipLocked);
+    }
+    let keys = Expr::SubQuery(None, Box::new(mine.into()));
+    let is_mine = match backend {
+        DbBackend::Postgres => Expr::col((job_runs::Entity, job_runs::Column::JobId))
+            .eq(Expr::cust_with_expr("ANY(ARRAY $1)", keys)),
+        _ => is_one_of_runs(backend, runs),
+    };
+    let extend = Query::update()
+        .table(job_runs::Entity)
+        .value(
+            job_runs::Column::LeaseExpiresAt,
+            sql::now_plus(backend, lease),
+        )
+        .and_where(is_mine)
+        .and_where(job_is_running_as_of_row())
+        .returning(
+            Query::returning().columns([job_runs::Column::JobId, job_runs::Column::RunToken]),
+        )
+        .take();
+    let extended = pairs(&txn.query_all(&extend).await?)?;
+    if runs.iter().all(|run| extended.contains(run)) {
+        return Ok(Vec::new());
+    }
+    let look = Query::select()
+        .columns([job_runs::Column::JobId, job_runs::Column::RunToken])
+        .from(job_runs::Entity)
+        .and_where(is_one_of_runs(backend, runs))
+        .and_where(job_is_running_as_of_row())
+        .take();
+    let held = pairs(&txn.query_all(&look).await?)?;
+    Ok(runs
+        .iter()
+        .filter(|run| !held.contains(run))
+        .copied()
+        .collect())
+}
+
+/// The keys and the tokens of the runs. A row matches whose token belongs to
+/// another of the runs, which is this worker's too.
+fn is_one_of_runs(backend: DbBackend, runs: &[Run]) -> Expr {
+    sql::is_one_of(
+        backend,
+        (job_runs::Entity, job_runs::Column::JobId),
+        runs.iter().map(|run| run.job.as_uuid()),
+    )
+    .and(sql::is_one_of(
+        backend,
+        (job_runs::Entity, job_runs::Column::RunToken),
+        runs.iter().map(|run| run.token.as_uuid()),
+    ))
+}
+
+fn pairs(rows: &[sea_orm::QueryResult]) -> Result<Vec<Run>, sea_orm::DbErr> {
+    rows.iter()
+        .map(|row| {
+            Ok(Run {
+                job: JobId::from_uuid(row.try_get("", "job_id")?),
+                token: RunToken::from_uuid(row.try_get("", "run_token")?),
+            })
+        })
+        .collect()
+}
+
+/// What became of a job whose lease had ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ExpiredRun {
+    /// The job.
+    pub job: JobId,
+    /// `Pending`: it waits for a worker again. `Failed`: that was its last
+    /// attempt, or its time is over.
+    pub became: JobStatus,
+}
+
+/// Takes jobs from workers whose lease has ended, and lets others have them.
+/// A job that has used up its attempts, or its time, has failed. At most 100
+/// jobs in a call. Commits.
+pub async fn release_expired<D: TransactionSource>(
+    db: &D,
+    strategy: ClaimStrategy,
+) -> Result<Vec<ExpiredRun>, JobError> {
+    with_retrying_transaction(db, "release expired", RetryPolicy::default(), |txn| {
+        Box::pin(release_expired_in_txn(txn, strategy))
+    })
+    .await
+}
+
+async fn release_expired_in_txn(
+    txn: &mut Transaction<'_>,
+    strategy: ClaimStrategy,
+) -> Result<Vec<ExpiredRun>, JobError> {
+    let backend = txn.get_database_backend();
+    let mut expired = job_runs::Entity::find()
+        .filter(Expr::col(job_runs::Column::LeaseExpiresAt).lt(sql::now(backend)))
+        .order_by_asc(job_runs::Column::LeaseExpiresAt)
+        .limit(EXPIRED_BATCH);
+    if strategy.on(backend) == ClaimStrategy::SkipLocked {
+        expired = expired.lock_with_behavior(LockType::Update, LockBehavior::SkipLocked);
+    }
+    let expired = expired.all(txn).await?;
+    let mut settled = Vec::new();
+    for row in expired {
+        if let Some(became) = settle(txn, &row).await? {
+            settled.push(ExpiredRun {
+                job: JobId::from_uuid(row.job_id),
+                became,
+            });
+        }
+    }
+    Ok(settled)
+}
+
+/// Nothing when the worker was quicker, or another one was.
+async fn settle(
+    txn: &mut Transaction<'_>,
+    row: &job_runs::Model,
+) -> Result<Option<JobStatus>, JobError> {
+    let backend = txn.get_database_backend();
+    let owner = excerpt(row.owner.as_deref().unwrap_or("unknown"), 100);
+    let error = format!("the worker {owner} was lost: its lease ended");
+    let errors = append_error(row.errors.as_ref(), row.attempts, &error);
+    // The database's clock decides about the deadline too.
+    let overdue = Expr::col(job_runs::Column::DeadlineAt).lte(sql::now(backend));
+    let is_last = row.attempts >= row.max_attempts;
+    let still_expired = |query: &mut sea_orm::sea_query::UpdateStatement| {
+        query
+            .and_where(Expr::col(job_runs::Column::JobId).eq(row.job_id))
+            .and_where(Expr::col(job_runs::Column::RunToken).eq(row.run_token))
+            .and_where(Expr::col(job_runs::Column::LeaseExpiresAt).lt(sql::now(backend)));
+    };
+    let mut release = give_back();
+    release
+        .value(job_runs::Column::Errors, errors.clone())
+        .returning(Query::returning().expr(Expr::case(overdue, 1).finally(0)));
+    still_expired(&mut release);
+    let Some(released) = txn.query_one(&release).await? else {
+        return Ok(None);
+    };
+    let is_overdue = released.try_get_by_index::<i32>(0)? == 1;
+    if !is_last && !is_overdue {
+        job_to(txn, row.job_id, JobStatus::Pending, Ending::default()).await?;
+        return Ok(Some(JobStatus::Pending));
+    }
+    job_runs::Entity::delete_by_id(row.job_id).exec(txn).await?;
+    let reason = if is_overdue {
+        format!("Job timed out: {error}")
+    } else {
+        last_error_text(&errors, &error, row.attempts)
+    };
+    let ending = Ending {
+        result: Option::<Value>::None,
+        error: Some(&reason),
+    };
+    job_to(txn, row.job_id, JobStatus::Failed, ending).await?;
+    Ok(Some(JobStatus::Failed))
+}
+
+/// Gives back what a worker has claimed and does not work on any more. The
+/// attempts do not count. Returns the number of jobs. Commits.
+pub async fn release_owned<D: TransactionSource>(db: &D, owner: &str) -> Result<u64, JobError> {
+    with_retrying_transaction(db, "release owned", RetryPolicy::default(), |txn| {
+        Box::pin(async move {
+            let mut release = give_back();
+            release
+                .value(
+                    job_runs::Column::Attempts,
+                    Expr::col(job_runs::Column::Attempts).sub(1),
+                )
+                // Only claimed rows have a lease, and an index.
+                .and_where(Expr::col(job_runs::Column::LeaseExpiresAt).is_not_null())
+                .and_where(Expr::col(job_runs::Column::Owner).eq(owner))
+                .returning(Query::returning().column(job_runs::Column::JobId));
+            let rows = txn.query_all(&release).await?;
+            for row in &rows {
+                let job: Uuid = row.try_get("", "job_id")?;
+                job_to(txn, job, JobStatus::Pending, Ending::default()).await?;
+            }
+            Ok(rows.len() as u64)
+        })
+    })
+    .await
+}
+
+/// What is there to do, as far as a look tells.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct WaitingWork {
+    /// A job may start.
+    pub claimable: bool,
+    /// A lease has ended.
+    pub expired: bool,
+}
+
+/// Looks whether there is something to claim or to release. One statement that
+/// reads, so that an idle worker writes nothing.
+pub async fn waiting_work<C: ConnectionTrait>(
+    db: &C,
+    kinds: &[outreach_domain::JobKind],
+) -> Result<WaitingWork, JobError> {
+    let backend = db.get_database_backend();
+    let one = || {
+        Query::select()
+            .expr(Expr::value(1))
+            .from(job_runs::Entity)
+            .limit(1)
+            .take()
+    };
+    let mut claimable = Expr::value(false);
+    for kind in kinds {
+        let waiting = one()
+            .and_where(job_runs::COLUMN.job_type.eq(kind.as_str()))
+            .and_where(job_runs::COLUMN.run_token.is_null())
+            .and_where(Expr::col(job_runs::Column::RunAt).lte(sql::now(backend)))
+            .take();
+        claimable = claimable.or(Expr::exists(waiting));
+    }
+    let expired = one()
+        .and_where(Expr::col(job_runs::Column::LeaseExpiresAt).lt(sql::now(backend)))
+        .take();
+    let look = Query::select()
+        .expr_as(claimable, "claimable")
+        .expr_as(Expr::exists(expired), "expired")
+        .take();
+    let Some(row) = db.query_one(&look).await? else {
+        return Ok(WaitingWork::default());
+    };
+    Ok(WaitingWork {
+        claimable: row.try_get("", "claimable")?,
+        expired: row.try_get("", "expired")?,
+    })
+}

@@ -1,0 +1,298 @@
+//! One attempt at a job, from its claim to the record of how it ended.
+
+use std::{any::Any, panic::AssertUnwindSafe, sync::Arc, time::Duration};
+
+use backon::{BackoffBuilder, ExponentialBuilder};
+use futures_util::FutureExt;
+use outreach_domain::{JobStatus, excerpt};
+use tokio::time::Instant;
+use tracing::{Instrument, debug, info, info_span, warn};
+
+use super::{
+    AttemptEnd, Completion, JobContext, JobFailure, JobHandler, Stop,
+    builder::Shared,
+    completion::Recorded,
+    handler::{Remedy, describe},
+    heartbeat::HeldRun,
+};
+use crate::{
+    connect::Tenant,
+    jobs::{
+        ClaimedJob, CompletedRun, JobError, Run, complete_job, fail_job, forget_run, release_job,
+        retry_job,
+    },
+    transaction::settle_unknown_outcome,
+};
+
+/// The most characters of a panic's message.
+const MAX_PANIC_CHARS: usize = 300;
+
+/// What is to be recorded.
+enum Outcome {
+    Handled(Result<Completion, JobFailure>),
+    Stopped(Stop),
+    Overdue,
+    ShutDown,
+}
+
+/// Runs the handler of a job and records how it ended. `claimed_at` is a time
+/// before the claim was sent.
+pub(super) async fn attempt(
+    shared: Arc<Shared>,
+    tenant: Tenant,
+    claimed: ClaimedJob,
+    claimed_at: Instant,
+) -> AttemptEnd {
+    let run = claimed.run;
+    let span = info_span!(
+        "job",
+        job = %run.job,
+        run = %run.token,
+        kind = %claimed.kind,
+        attempt = claimed.attempt,
+        schema = tenant.schema_name(),
+    );
+    async move {
+        let mut held = shared.heartbeats.hold(&tenant, run, claimed_at);
+        let outcome = outcome(&shared, &tenant, &claimed, &mut held).await;
+        let end = record(&shared, &tenant, &claimed, outcome, &mut held).await;
+        info!(?end, "an attempt ended");
+        end
+    }
+    .instrument(span)
+    .await
+}
+
+async fn outcome(
+    shared: &Shared,
+    tenant: &Tenant,
+    claimed: &ClaimedJob,
+    held: &mut HeldRun,
+) -> Outcome {
+    let Some(handler) = shared.handlers.get(&claimed.kind) else {
+        // Only kinds with a handler are claimed; a job that was claimed by its
+        // key may be of any.
+        let reason = format!("this worker has no handler for {} jobs", claimed.kind);
+        return Outcome::Handled(Err(JobFailure::permanent(reason)));
+    };
+    let context = JobContext::new(claimed.clone(), tenant.clone());
+    let deadline = async {
+        match claimed.time_left {
+            Some(time) => tokio::time::sleep(time).await,
+            None => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        biased;
+        stop = held.stopped() => Outcome::Stopped(stop),
+        () = deadline => Outcome::Overdue,
+        () = shared.abandon.cancelled() => Outcome::ShutDown,
+        result = call(handler.as_ref(), &context) => Outcome::Handled(result),
+    }
+}
+
+/// A handler that panics has failed, and takes nobody along.
+async fn call(handler: &dyn JobHandler, context: &JobContext) -> Result<Completion, JobFailure> {
+    let called = AssertUnwindSafe(handler.run(context)).catch_unwind().await;
+    called.unwrap_or_else(|panic| {
+        let message = excerpt(panic_message(panic.as_ref()), MAX_PANIC_CHARS);
+        Err(JobFailure::retryable(format!(
+            "the handler panicked: {message}"
+        )))
+    })
+}
+
+fn panic_message(panic: &(dyn Any + Send)) -> &str {
+    if let Some(message) = panic.downcast_ref::<&str>() {
+        message
+    } else if let Some(message) = panic.downcast_ref::<String>() {
+        message
+    } else {
+        "no message"
+    }
+}
+
+async fn record(
+    shared: &Shared,
+    tenant: &Tenant,
+    claimed: &ClaimedJob,
+    outcome: Outcome,
+    held: &mut HeldRun,
+) -> AttemptEnd {
+    let run = claimed.run;
+    let failure = match outcome {
+        Outcome::Stopped(Stop::Lost) => return lose(tenant, run).await,
+        Outcome::Stopped(Stop::LeaseEnded) => {
+            let reason = "no heartbeat came through for as long as the lease is".to_owned();
+            return AttemptEnd::Unrecorded { reason };
+        }
+        Outcome::ShutDown => return write(tenant, run, held, &Ending::Release).await,
+        Outcome::Overdue => {
+            let reason = "Job timed out: its deadline has passed".to_owned();
+            JobFailure::permanent(reason)
+        }
+        Outcome::Handled(Ok(Completion::Ended)) => return AttemptEnd::Completed,
+        Outcome::Handled(Ok(Completion::Done(result))) => {
+            return complete(shared, tenant, CompletedRun { run, result }, held).await;
+        }
+        Outcome::Handled(Err(failure)) => failure,
+    };
+    let JobFailure {
+        reason,
+        remedy,
+        result,
+    } = failure;
+    let ending = match remedy {
+        Remedy::Lost => return lose(tenant, run).await,
+        Remedy::Resume => {
+            warn!(reason, "a job was interrupted");
+            Ending::Release
+        }
+        Remedy::None => Ending::Fail { reason, result },
+        Remedy::Retry(delay) => Ending::Retry {
+            delay: delay.unwrap_or_else(|| shared.backoff(claimed.attempt)),
+            reason,
+            result,
+        },
+    };
+    write(tenant, run, held, &ending).await
+}
+
+/// A job that another backend has ended leaves its row in `job_runs`, which
+/// this run takes away.
+async fn lose(tenant: &Tenant, run: Run) -> AttemptEnd {
+    if let Err(error) = forget_run(tenant, run).await {
+        debug!(%error, "the row of a lost run stays");
+    }
+    AttemptEnd::Lost
+}
+
+async fn complete(
+    shared: &Shared,
+    tenant: &Tenant,
+    completed: CompletedRun,
+    held: &mut HeldRun,
+) -> AttemptEnd {
+    match shared.completions.complete(tenant, completed.clone()).await {
+        Recorded::Yes => AttemptEnd::Completed,
+        Recorded::Lost => lose(tenant, completed.run).await,
+        Recorded::No => {
+            let ending = Ending::Complete {
+                result: completed.result,
+            };
+            write(tenant, completed.run, held, &ending).await
+        }
+    }
+}
+
+/// What the transaction at the end of an attempt writes.
+enum Ending {
+    Complete {
+        result: Option<serde_json::Value>,
+    },
+    Fail {
+        reason: String,
+        result: Option<serde_json::Value>,
+    },
+    Retry {
+        reason: String,
+        delay: Duration,
+        result: Option<serde_json::Value>,
+    },
+    Release,
+}
+
+impl Ending {
+    async fn send(&self, tenant: &Tenant, run: Run) -> Result<JobStatus, JobError> {
+        match self {
+            Self::Complete { result } => {
+                let result = result.clone().unwrap_or_default();
+                complete_job(tenant, run, result).await?;
+                Ok(JobStatus::Completed)
+            }
+            Self::Fail { reason, result } => {
+                fail_job(tenant, run, reason, result.clone()).await?;
+                Ok(JobStatus::Failed)
+            }
+            Self::Retry {
+                reason,
+                delay,
+                result,
+            } => retry_job(tenant, run, reason, *delay, result.clone()).await,
+            Self::Release => {
+                release_job(tenant, run).await?;
+                Ok(JobStatus::Pending)
+            }
+        }
+    }
+
+    fn end(&self, became: JobStatus) -> AttemptEnd {
+        match self {
+            Self::Complete { .. } => AttemptEnd::Completed,
+            Self::Release => AttemptEnd::Released,
+            Self::Retry { reason, delay, .. } if became == JobStatus::Pending => {
+                AttemptEnd::Retried {
+                    reason: reason.clone(),
+                    delay: *delay,
+                }
+            }
+            Self::Fail { reason, .. } | Self::Retry { reason, .. } => AttemptEnd::Failed {
+                reason: reason.clone(),
+            },
+        }
+    }
+}
+
+/// Tries as long as the run is held: the database may be away for a while, and
+/// what the attempt did should not be done again.
+async fn write(tenant: &Tenant, run: Run, held: &mut HeldRun, ending: &Ending) -> AttemptEnd {
+    let trying = async {
+        let mut delays = ExponentialBuilder::default()
+            .with_min_delay(Duration::from_millis(50))
+            .with_max_delay(Duration::from_secs(2))
+            .with_jitter()
+            .without_max_times()
+            .build();
+        // A commit whose reply was lost may have happened.
+        let mut unknown = false;
+        loop {
+            let error = match ending.send(tenant, run).await {
+                Ok(became) => return ending.end(became),
+                Err(JobError::LostRun { .. }) if unknown => return ending_was_kept(ending),
+                Err(JobError::LostRun { .. }) => return AttemptEnd::Lost,
+                Err(error) => error,
+            };
+            if let JobError::Transaction(error) = &error
+                && error.is_outcome_unknown()
+            {
+                unknown = true;
+                settle_unknown_outcome(tenant, error).await;
+            } else if !error.is_unreachable() {
+                let reason = describe(&error);
+                warn!(reason, "the end of a job was not recorded");
+                return AttemptEnd::Unrecorded { reason };
+            }
+            debug!(%error, "recording the end of a job again");
+            tokio::time::sleep(delays.next().unwrap_or(Duration::from_secs(2))).await;
+        }
+    };
+    tokio::select! {
+        biased;
+        end = trying => end,
+        stop = held.stopped() => match stop {
+            Stop::Lost => AttemptEnd::Lost,
+            Stop::LeaseEnded => AttemptEnd::Unrecorded {
+                reason: "the database could not be reached until the lease ended".to_owned(),
+            },
+        },
+    }
+}
+
+/// The run is gone after a commit of which nobody knew: that was it.
+fn ending_was_kept(ending: &Ending) -> AttemptEnd {
+    ending.end(match ending {
+        Ending::Complete { .. } => JobStatus::Completed,
+        Ending::Fail { .. } => JobStatus::Failed,
+        Ending::Retry { .. } | Ending::Release => JobStatus::Pending,
+    })
+}
