@@ -1,16 +1,19 @@
 //! What many tests need: the service's own pool, and rows to work with.
 
-use std::sync::{
-    Mutex,
-    atomic::{AtomicU64, Ordering},
+use std::{
+    sync::{
+        Mutex,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
 };
 
 use async_trait::async_trait;
-use outreach_domain::{DiscoveryRequest, JobId, Location};
+use outreach_domain::{DiscoveryRequest, JobId, JobKind, Location};
 use outreach_service::{
     connect::{DatabaseOptions, connect},
     discovery::{ProviderError, SearchProvider, SearchQuery, SearchResult},
-    jobs::{NewJob, enqueue_job},
+    jobs::{ClaimRequest, ClaimStrategy, JobError, NewJob, Run, RunToken, claim_job, enqueue_job},
 };
 use outreach_tests::TestDb;
 use sea_orm::{ConnectionTrait, DatabaseConnection};
@@ -55,11 +58,27 @@ pub(crate) fn request(keywords: &str, max_results: u32) -> DiscoveryRequest {
     DiscoveryRequest::new(keywords, vec![Location::Usa], Vec::new(), max_results).unwrap()
 }
 
-/// Enqueues a discovery with this key.
+/// Enqueues a discovery with this key, whatever others there are.
 pub(crate) async fn enqueue(db: &DatabaseConnection, number: u64, request: &DiscoveryRequest) {
-    enqueue_job(db, &NewJob::discover(job_id(number), request))
-        .await
-        .unwrap();
+    enqueue_job(
+        db,
+        &NewJob::discover(job_id(number), request).allow_concurrent(),
+    )
+    .await
+    .unwrap();
+}
+
+/// Claims a job by its key, as a worker of its own.
+pub(crate) async fn start(db: &DatabaseConnection, number: u64) -> Result<Run, JobError> {
+    let request = ClaimRequest {
+        kinds: &JobKind::BUILT_IN,
+        limit: 1,
+        owner: "test",
+        lease: Duration::from_mins(5),
+        strategy: ClaimStrategy::of(db.get_database_backend()),
+    };
+    let claimed = claim_job(db, job_id(number), &request, RunToken::random()).await?;
+    Ok(claimed.run)
 }
 
 /// A result with this address and a title.

@@ -13,12 +13,10 @@ use super::{
 use crate::{
     connect::Tenant,
     jobs::{
-        ClaimRequest, ClaimStrategy, ClaimedJob, JobError, Run, RunToken, claim_job_in_txn,
-        complete_job, fail_job, find_job, forget_run,
+        ClaimRequest, ClaimStrategy, ClaimedJob, JobError, Run, RunToken, claim_job, complete_job,
+        fail_job, find_job, forget_run,
     },
-    transaction::{
-        Outcome, RetryPolicy, TransactionSource, settle_unknown_outcome, with_retrying_transaction,
-    },
+    transaction::{Outcome, TransactionSource, settle_unknown_outcome},
     worker::{Heartbeats, Stop, describe},
 };
 
@@ -123,11 +121,7 @@ async fn claim(tenant: &Tenant, id: JobId) -> Result<ClaimedJob, JobError> {
         lease: LEASE,
         strategy: ClaimStrategy::Portable,
     };
-    let token = RunToken::random();
-    with_retrying_transaction(tenant, "claim job", RetryPolicy::default(), |txn| {
-        Box::pin(claim_job_in_txn(txn, id, &request, token))
-    })
-    .await
+    claim_job(tenant, id, &request, RunToken::random()).await
 }
 
 async fn lost(tenant: &Tenant, id: JobId, stop: Stop) -> DiscoveryError {

@@ -10,7 +10,7 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
-use super::{JobError, NewJob, StartAt};
+use super::{Job, JobError, NewJob, StartAt};
 use crate::{
     sql,
     transaction::{RetryPolicy, Transaction, TransactionSource, with_retrying_transaction},
@@ -146,6 +146,16 @@ fn job_row(job: &NewJob) -> jobs::ActiveModel {
         status: Set(JobStatus::Pending.as_str().to_owned()),
         ..Default::default()
     }
+}
+
+/// Makes a job claimable that another backend has stored as pending.
+pub(super) async fn insert_missing_run(
+    txn: &mut Transaction<'_>,
+    job: &Job,
+) -> Result<(), JobError> {
+    let missing = NewJob::new(job.id, job.kind.clone(), serde_json::Value::Null);
+    insert_run(txn, &missing).await?;
+    Ok(())
 }
 
 /// False when another active job has the key.

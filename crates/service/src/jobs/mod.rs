@@ -18,7 +18,7 @@ mod row;
 mod run;
 
 pub use cancel::{cancel_job, cancel_job_in_txn};
-pub use claim::{ClaimRequest, ClaimStrategy, ClaimedJob, claim_job_in_txn, claim_jobs};
+pub use claim::{ClaimRequest, ClaimStrategy, ClaimedJob, claim_job, claim_job_in_txn, claim_jobs};
 pub(crate) use enqueue::WAKE_UP_CHANNEL;
 pub use enqueue::{enqueue_job, enqueue_job_in_txn, enqueue_jobs_in_txn, wake_workers_in_txn};
 pub use error::JobError;

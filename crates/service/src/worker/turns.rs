@@ -89,8 +89,8 @@ impl Turns {
 mod tests {
     use super::*;
 
-    #[tokio::test(start_paused = true)]
-    async fn a_tenant_with_many_jobs_comes_after_one_that_is_due() {
+    #[test]
+    fn a_tenant_with_many_jobs_comes_after_one_that_is_due() {
         let now = Instant::now();
         let mut turns = Turns::new(3, now);
         for tenant in turns.ready(now) {
@@ -105,8 +105,8 @@ mod tests {
         assert_eq!(turns.ready(later), [2, 0, 1]);
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn who_is_woken_is_due_at_once() {
+    #[test]
+    fn who_is_woken_is_due_at_once() {
         let now = Instant::now();
         let mut turns = Turns::new(2, now);
         for tenant in turns.ready(now) {

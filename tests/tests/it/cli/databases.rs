@@ -38,10 +38,7 @@ async fn f06_a_database_behind_this_build_is_refused_by_every_command(
     assert_eq!(down.status, Some(0), "{down:?}");
     let before = contents(&db).await?;
     for command in commands(&folder, &db) {
-        let words = [
-            "m20260101_000004_create_database_properties",
-            "`outreach migrate up`",
-        ];
+        let words = ["m20260101_000005_job_run_claims", "`outreach migrate up`"];
         assert_one_line(&command.run().await?, 1, &words);
     }
     assert_eq!(contents(&db).await?, before);

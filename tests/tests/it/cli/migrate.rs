@@ -33,13 +33,13 @@ async fn f11_up_and_down_move_along_the_chain(db: TestDb) -> anyhow::Result<()> 
         chain["current"],
         "m20251201_000004_556b79de2825_add_discovery_query_id_to_prospects"
     );
-    assert_eq!(chain["head"], "m20260101_000004_create_database_properties");
+    assert_eq!(chain["head"], "m20260101_000005_job_run_claims");
     assert_eq!(chain["revisions"][1]["alembic"], "4b9608290b5d");
     assert_eq!(applied(&run(&["down"]).await?), 3);
-    assert_eq!(applied(&run(&["up"]).await?), 8);
-    assert_eq!(applied(&run(&["refresh"]).await?), 8);
-    assert_eq!(applied(&run(&["down", "--num", "2"]).await?), 6);
-    assert_eq!(applied(&run(&["fresh"]).await?), 8);
+    assert_eq!(applied(&run(&["up"]).await?), 9);
+    assert_eq!(applied(&run(&["refresh"]).await?), 9);
+    assert_eq!(applied(&run(&["down", "--num", "2"]).await?), 7);
+    assert_eq!(applied(&run(&["fresh"]).await?), 9);
     assert_eq!(applied(&run(&["reset"]).await?), 0);
     Ok(())
 }
@@ -48,7 +48,7 @@ async fn nothing_said_means_up(db: TestDb) -> anyhow::Result<()> {
     let folder = folder()?;
     let up = outreach(&folder, &db).arg("migrate").run().await?;
     assert_eq!((up.status, up.stdout.as_str()), (Some(0), ""), "{up:?}");
-    let line = "Migration 'm20260101_000004_create_database_properties' has been applied\n";
+    let line = "Migration 'm20260101_000005_job_run_claims' has been applied\n";
     assert!(up.stderr.contains(line), "{}", up.stderr);
     assert!(!up.stderr.contains("INFO"), "{}", up.stderr);
     let again = outreach(&folder, &db).args(["migrate", "up"]).run().await?;
@@ -80,6 +80,7 @@ async fn f18_status_only_looks(db: TestDb) -> anyhow::Result<()> {
     Migration 'm20260101_000002_create_job_runs'... Pending
     Migration 'm20260101_000003_create_revision_checksums'... Pending
     Migration 'm20260101_000004_create_database_properties'... Pending
+    Migration 'm20260101_000005_job_run_claims'... Pending
     ");
     }
     assert!(contents(&db).await?.is_empty());
@@ -97,17 +98,17 @@ async fn f09_the_history_is_drawn_newest_first_with_what_is_applied(
         .run()
         .await?;
     let lines: Vec<&str> = history.stdout.lines().collect();
-    assert_eq!(lines.len(), 8, "{history:?}");
-    assert!(lines[0].starts_with("[ ] m20260101_000003"), "{}", lines[0]);
-    assert!(lines[0].contains("-> m20260101_000004_create_database_properties (head), "));
+    assert_eq!(lines.len(), 9, "{history:?}");
+    assert!(lines[0].starts_with("[ ] m20260101_000004"), "{}", lines[0]);
+    assert!(lines[0].contains("-> m20260101_000005_job_run_claims (head), "));
     assert!(
         lines[1].starts_with("[x] ") && lines[1].contains("(current)"),
         "{}",
         lines[1]
     );
-    assert!(lines[4].contains("[Alembic 556b79de2825]"), "{}", lines[4]);
+    assert!(lines[5].contains("[Alembic 556b79de2825]"), "{}", lines[5]);
     assert!(
-        lines[7].starts_with("[x] <base> -> m20251201_000001"),
+        lines[8].starts_with("[x] <base> -> m20251201_000001"),
         "{}",
         lines[7]
     );
@@ -159,7 +160,7 @@ async fn f13_a_script_of_the_command_leaves_a_clean_audit_and_a_right_ledger(
     let current = run(&["current"]).await?;
     assert_eq!(
         current.stdout,
-        "m20260101_000004_create_database_properties (head)\n\
+        "m20260101_000005_job_run_claims (head)\n\
          alembic_version: 556b79de2825 (head)\n"
     );
     let again = db.sql(&script.stdout).await;
@@ -174,7 +175,7 @@ async fn f13_a_script_of_the_command_leaves_a_clean_audit_and_a_right_ledger(
 async fn f17_current_says_both_ledgers_in_alembics_words(db: TestDb) -> anyhow::Result<()> {
     let folder = folder()?;
     let run = async |words: &[&str]| outreach(&folder, &db).args(words).run().await;
-    let head = "m20260101_000004_create_database_properties (head)\n";
+    let head = "m20260101_000005_job_run_claims (head)\n";
     assert_eq!(run(&["current"]).await?.stdout, head);
     db.sql(crate::migration::CREATE_ALEMBICS_LEDGER).await?;
     db.sql("insert into alembic_version values ('4b9608290b5d')")
@@ -203,7 +204,7 @@ async fn f17_a_stamp_is_planned_refused_and_written(db: TestDb) -> anyhow::Resul
     );
     let planned = run(&["head", "--plan"]).await?;
     assert!(
-        planned.stdout.contains("would say: m20260101_000004"),
+        planned.stdout.contains("would say: m20260101_000005"),
         "{planned:?}"
     );
     assert_eq!(db.count("select count(*) from seaql_migrations").await?, 0);

@@ -5,13 +5,13 @@ use outreach_migration::REVISIONS;
 use outreach_service::{
     data_checks::{DataCheckError, DataCode, check_data},
     discovery::{Contacts, Discovery, run_discovery},
-    jobs::{RunToken, cancel_job, start_job},
+    jobs::cancel_job,
 };
 use outreach_tests::{TestDb, matrix_tests};
 use sea_orm::{AccessMode, ConnectionTrait, TransactionTrait};
 
 use super::{cases::prospect, findings, up};
-use crate::support::{Search, enqueue, job_id, pool, request, result, unavailable};
+use crate::support::{Search, enqueue, job_id, pool, request, result, start, unavailable};
 
 matrix_tests! {
     what_the_service_writes_is_in_order;
@@ -47,7 +47,7 @@ async fn what_the_service_writes_is_in_order(db: TestDb) -> anyhow::Result<()> {
         enqueue(&pool, number, &request("later", 2)).await;
     }
     cancel_job(&pool, job_id(4)).await?;
-    start_job(&pool, job_id(5), RunToken::random()).await?;
+    start(&pool, 5).await?;
     assert_eq!(findings(&db).await?, []);
     Ok(())
 }

@@ -115,11 +115,12 @@ fn run() -> job_runs::Model {
         run_at: time(9),
         owner: text("owner"),
         lease_expires_at: Some(time(10)),
-        cancel_requested_at: Some(time(11)),
         deadline_at: Some(time(12)),
         unique_key: text("key"),
-        last_error: text("error"),
         progress: payload(),
+        job_type: "crm.sync".to_owned(),
+        time_limit_seconds: Some(7200),
+        errors: payload(),
     }
 }
 
@@ -246,11 +247,11 @@ async fn f39_rows_with_nothing_but_what_is_required_come_back_as_they_were(
             run_token: None,
             owner: None,
             lease_expires_at: None,
-            cancel_requested_at: None,
             deadline_at: None,
             unique_key: None,
-            last_error: None,
             progress: None,
+            time_limit_seconds: None,
+            errors: None,
             ..run()
         },
     )

@@ -22,7 +22,7 @@ use sea_orm::{
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::{JobError, Run, RunToken, queries::existing_job};
+use super::{JobError, Run, RunToken, enqueue::insert_missing_run, queries::existing_job};
 use crate::{
     sql,
     transaction::{RetryPolicy, Transaction, TransactionSource, with_retrying_transaction},
@@ -133,11 +133,26 @@ async fn claim_in_txn(
     start_claimed(txn, &claim, token).await
 }
 
-/// Takes one job by its key: one that may start, or whose lease has ended.
+/// Takes one job by its key: one that may start, or whose lease has ended. A
+/// pending job that another backend has stored, without a row in `job_runs`,
+/// gets one. Commits.
 ///
 /// # Errors
 ///
 /// [`JobError::NotClaimable`] says why it can't be had.
+pub async fn claim_job<D: TransactionSource>(
+    db: &D,
+    id: JobId,
+    request: &ClaimRequest<'_>,
+    token: RunToken,
+) -> Result<ClaimedJob, JobError> {
+    with_retrying_transaction(db, "claim job", RetryPolicy::default(), |txn| {
+        Box::pin(claim_job_in_txn(txn, id, request, token))
+    })
+    .await
+}
+
+/// [`claim_job`] in the caller's transaction.
 pub async fn claim_job_in_txn(
     txn: &mut Transaction<'_>,
     id: JobId,
@@ -158,9 +173,15 @@ pub async fn claim_job_in_txn(
     }
     let job = existing_job(txn, id).await?;
     let run = job_runs::Entity::find_by_id(id.as_uuid()).one(txn).await?;
+    if run.is_none() && job.status == JobStatus::Pending {
+        insert_missing_run(txn, &job).await?;
+        if let Some(claimed) = start_claimed(txn, &claim, token).await?.pop() {
+            return Ok(claimed);
+        }
+    }
     let reason = match run {
         _ if job.status.is_final() => "it has ended",
-        None => "it has no row in job_runs; `outreach jobs doctor` settles it",
+        None => "another backend runs it; `outreach jobs doctor` tells more",
         Some(run) if run.run_token.is_some() => "another worker has it",
         Some(_) => "it starts later",
     };
