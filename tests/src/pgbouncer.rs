@@ -190,10 +190,16 @@ impl Drop for PgBouncer {
 /// Debian keeps the program out of a user's PATH.
 fn find_program() -> anyhow::Result<PathBuf> {
     let path = env::var_os("PATH").unwrap_or_default();
-    env::split_paths(&path)
-        .chain(["/usr/sbin", "/usr/local/sbin", "/opt/homebrew/bin"].map(PathBuf::from))
-        .map(|folder| folder.join("pgbouncer"))
-        .find(|program| program.is_file())
+    let others = ["/usr/sbin", "/usr/local/sbin", "/opt/homebrew/bin"].map(PathBuf::from);
+    program_in(env::split_paths(&path).chain(others))
+}
+
+fn program_in(mut folders: impl Iterator<Item = PathBuf>) -> anyhow::Result<PathBuf> {
+    folders
+        .find_map(|folder| {
+            let program = folder.join("pgbouncer");
+            program.is_file().then_some(program)
+        })
         .with_context(|| format!("this machine has no `pgbouncer`: {REMEDY}"))
 }
 
@@ -274,4 +280,45 @@ fn write_line(log: &Mutex<String>, line: &str) {
 /// A thread that panicked while it held the lock left whole lines.
 fn lock(log: &Mutex<String>) -> std::sync::MutexGuard<'_, String> {
     log.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    #[test]
+    fn a_missing_program_names_the_remedy() {
+        let folder = tempfile::tempdir().unwrap();
+        let error = program_in([folder.path().to_owned()].into_iter()).unwrap_err();
+        assert!(error.to_string().contains("apt-get install pgbouncer"));
+        let program = folder.path().join("pgbouncer");
+        fs::write(&program, "").unwrap();
+        assert_eq!(
+            program_in([folder.path().to_owned()].into_iter()).unwrap(),
+            program
+        );
+    }
+
+    #[test]
+    fn a_program_that_does_not_start_is_an_error_with_its_words() {
+        let folder = tempfile::tempdir().unwrap();
+        let program = folder.path().join("pgbouncer");
+        fs::write(&program, "#!/bin/sh\necho out of order >&2\nexit 1\n").unwrap();
+        for path in [folder.path(), &program] {
+            fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
+        }
+
+        let server = Url::parse("postgres://somebody@127.0.0.1").unwrap();
+        let error = PgBouncer::start_on_a_free_port(&program, &server).unwrap_err();
+
+        assert!(error.to_string().contains("out of order"), "{error}");
+    }
+
+    #[test]
+    fn a_quoted_and_encoded_password_is_passed_on_as_it_is() {
+        let server = Url::parse("postgres://some%20body:a%22%25b+c=@127.0.0.1").unwrap();
+        assert_eq!(users(&server).unwrap(), "\"some body\" \"a\"\"%b+c=\"\n");
+    }
 }
