@@ -32,6 +32,7 @@ const WATCHDOG: &str = r#"
 exec 2>/dev/null
 while read -r _; do :; done
 kill -KILL $!
+wait $!
 rm -rf "$2" || rm -rf "$2"
 "#;
 

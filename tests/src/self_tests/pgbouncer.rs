@@ -1,4 +1,4 @@
-use std::{collections::BTreeSet, path::Path};
+use std::{collections::BTreeSet, fs, net::TcpStream};
 
 use sea_orm::{
     ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbErr, Statement,
@@ -135,6 +135,15 @@ async fn a_pool_that_waits_to_be_orphaned() -> anyhow::Result<()> {
 
 #[test]
 fn a_pool_goes_with_its_process_even_by_kill_9() {
-    let folder = kill_what_serves("pgbouncer::a_pool_that_waits_to_be_orphaned");
-    wait_until_gone(Path::new(&folder));
+    let test = "pgbouncer::a_pool_that_waits_to_be_orphaned";
+    let (folder, port) = kill_what_serves(test, |folder| {
+        let configuration = fs::read_to_string(folder.join("pgbouncer.ini")).unwrap();
+        let port = configuration
+            .lines()
+            .find_map(|line| line.strip_prefix("listen_port = "))
+            .unwrap();
+        (folder.to_owned(), port.parse::<u16>().unwrap())
+    });
+    wait_until_gone(&folder);
+    assert!(TcpStream::connect(("127.0.0.1", port)).is_err());
 }

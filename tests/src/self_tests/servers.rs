@@ -47,12 +47,14 @@ async fn a_server_that_waits_to_be_orphaned() -> anyhow::Result<()> {
 
 #[test]
 fn a_server_goes_with_its_process_even_by_kill_9() {
-    let data = kill_what_serves("servers::a_server_that_waits_to_be_orphaned");
-    wait_until_gone(Path::new(&data).parent().unwrap());
+    let test = "servers::a_server_that_waits_to_be_orphaned";
+    let folder = kill_what_serves(test, |data| data.parent().unwrap().to_owned());
+    wait_until_gone(&folder);
 }
 
-/// Runs one of the ignored tests here until it says what it serves, and kills it.
-pub(super) fn kill_what_serves(test: &str) -> String {
+/// Runs one of the ignored tests here until it says what folder it serves, looks
+/// at that, and kills the test.
+pub(super) fn kill_what_serves<T>(test: &str, look: impl FnOnce(&Path) -> T) -> T {
     let name = format!("self_tests::{test}");
     let mut child = Command::new(env::current_exe().unwrap())
         .args(["--ignored", "--exact", "--nocapture", &name])
@@ -64,10 +66,11 @@ pub(super) fn kill_what_serves(test: &str) -> String {
         .map_while(Result::ok)
         .find_map(|line| line.strip_prefix("serves ").map(str::to_owned))
         .expect("the process says what it serves");
+    let seen = look(Path::new(&served));
     assert!(Path::new(&served).exists());
     child.kill().unwrap();
     child.wait().unwrap();
-    served
+    seen
 }
 
 /// The watchdog is not a child of the test; its end is seen in the folder's.
