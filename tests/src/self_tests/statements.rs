@@ -69,8 +69,11 @@ async fn a_client_is_held_before_each_statement_and_goes_on_from_there() -> anyh
         setup.proxy.wait_for_faults(fired + 1).await?;
 
         // Another connection is not held.
-        let other = connect(&setup.proxy, &setup.db).await?;
-        other.execute_unprepared("select 2").await?;
+        let other = async {
+            let other = connect(&setup.proxy, &setup.db).await?;
+            anyhow::Ok(other.execute_unprepared("select 2").await?)
+        };
+        tokio::time::timeout(Duration::from_mins(1), other).await??;
 
         assert!(!writing.is_finished());
         let mut statements = setup.proxy.statements();
