@@ -52,6 +52,9 @@ pub enum Fault {
     /// The next BEGIN is held up until another fault is set. Other statements of
     /// the connection wait behind it.
     StallBegin,
+    /// The next COMMIT is held up until another fault is set. Other statements of
+    /// the connection wait behind it.
+    StallCommit,
     /// New connections are closed as soon as they are made; open ones live on.
     RefuseConnections,
 }
@@ -209,6 +212,20 @@ impl Shared {
         Ok(())
     }
 
+    /// Holds a COMMIT up for as long as [`Fault::StallCommit`] is set.
+    async fn pass_commit_stall(&self, request: Request) -> anyhow::Result<()> {
+        let (Request::Run { commits: true } | Request::RunUntilSync { commits: true }) = request
+        else {
+            return Ok(());
+        };
+        let mut fault = self.fault.subscribe();
+        if *fault.borrow_and_update() == Fault::StallCommit {
+            self.fire();
+            fault.wait_for(|fault| *fault != Fault::StallCommit).await?;
+        }
+        Ok(())
+    }
+
     /// Whether the connection is to be cut in place of this request.
     fn cuts_before(&self, request: Request) -> bool {
         let (Request::Run { commits } | Request::RunUntilSync { commits }) = request else {
@@ -306,6 +323,7 @@ async fn pass_requests(
         shared.pass_stall().await?;
         shared.pass_begin_stall(&message).await?;
         let request = session.read(&message);
+        shared.pass_commit_stall(request).await?;
         if shared.cuts_before(request) {
             return Ok(Ended::ByFault);
         }

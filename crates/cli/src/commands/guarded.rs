@@ -4,7 +4,7 @@
 use std::{
     fmt::Write as _,
     io::{self, IsTerminal as _},
-    path::PathBuf,
+    path::{Path, PathBuf},
     time::Duration,
 };
 
@@ -13,7 +13,7 @@ use indicatif::HumanBytes;
 use outreach_domain::excerpt;
 use outreach_operations::{
     guard::{self, Clearance, Confirmation, Evidence, GuardError, Inventory, Request},
-    reset::{ResetError, ResetOptions},
+    reset::{self, ResetError, ResetOptions},
 };
 use schema_audit::schema::Dialect;
 use secrecy::SecretString;
@@ -101,8 +101,45 @@ impl Guarded {
     }
 }
 
+/// What the command is about to do.
+#[derive(Debug)]
+pub(crate) enum Destruction<'a> {
+    /// Outreach's tables are made anew.
+    Reset {
+        /// With the whole PostgreSQL schema.
+        drop_schema: bool,
+    },
+    /// A backup takes the place of outreach's tables.
+    Replacement {
+        /// The backup.
+        file: &'a Path,
+    },
+}
+
+impl Destruction<'_> {
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Reset { .. } => "the reset",
+            Self::Replacement { .. } => "the replacement",
+        }
+    }
+
+    fn drops_the_schema(&self) -> bool {
+        matches!(self, Self::Reset { drop_schema: true })
+    }
+
+    /// What becomes of something that somebody has put on outreach's tables.
+    fn fate(&self, kind: &str) -> &'static str {
+        match self {
+            Self::Reset { .. } if kind == "policy" => "is put on the new table",
+            _ => "goes with its table",
+        }
+    }
+}
+
 /// Prints what is there, and asks for the name if there is somebody to ask.
-/// `None` after a dry run that found nothing in the way.
+/// `None` after a dry run that found nothing in the way. A backup that is to be
+/// restored is looked at too, before anybody is asked.
 ///
 /// # Errors
 ///
@@ -110,11 +147,15 @@ impl Guarded {
 pub(crate) async fn clear(
     connection: &Connection,
     arguments: &Guarded,
-    drop_schema: bool,
-    what: &str,
+    destruction: &Destruction<'_>,
 ) -> Result<Option<Clearance>, Error> {
-    let inventory = Box::pin(guard::look(&connection.options()?)).await?;
-    output::print(&listed(&inventory, drop_schema))?;
+    let what = destruction.name();
+    let database = connection.options()?;
+    let inventory = Box::pin(guard::look(&database)).await?;
+    output::print(&listed(&inventory, destruction))?;
+    if let Destruction::Replacement { file } = destruction {
+        reset::check(file, &database, &inventory)?;
+    }
     let environment = arguments.environment.as_deref();
     let environment = environment.filter(|name| !name.trim().is_empty());
     let mut request = Request {
@@ -122,7 +163,8 @@ pub(crate) async fn clear(
         environment: environment.map(str::to_owned),
         is_named: connection.is_named(),
         allow_sessions: arguments.allow_sessions,
-        drop_schema,
+        drop_schema: destruction.drops_the_schema(),
+        replaces: matches!(destruction, Destruction::Replacement { .. }),
     };
     // Nobody is asked about what is refused anyway.
     let is_refused = !guard::refusals(&inventory, &request).is_empty();
@@ -173,7 +215,7 @@ fn ask(inventory: &Inventory, what: &str) -> Result<Confirmation, Error> {
 }
 
 /// What is there, for people. Names come from the database.
-fn listed(inventory: &Inventory, drop_schema: bool) -> String {
+fn listed(inventory: &Inventory, destruction: &Destruction<'_>) -> String {
     let mut text = String::new();
     let kind = match inventory.dialect {
         Dialect::Postgres => "PostgreSQL",
@@ -212,10 +254,15 @@ fn listed(inventory: &Inventory, drop_schema: bool) -> String {
     text.push_str(&tables(inventory));
     for object in &inventory.attached {
         let name = excerpt(&object.name, WIDEST);
-        let _ = writeln!(text, "goes with its table: {} {name}", object.kind);
+        let fate = destruction.fate(&object.kind);
+        let _ = writeln!(text, "{fate}: {} {name}", object.kind);
     }
     for object in &inventory.foreign {
-        let fate = if drop_schema { "goes too" } else { "stays" };
+        let fate = if destruction.drops_the_schema() {
+            "goes too"
+        } else {
+            "stays"
+        };
         let rows = object
             .rows
             .map(|rows| format!(" ({})", counted(rows, "row")));

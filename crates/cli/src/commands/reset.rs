@@ -5,7 +5,7 @@ use outreach_operations::reset::{self, Step};
 
 use super::{
     backup::Shown,
-    guarded::{self, Guarded},
+    guarded::{self, Destruction, Guarded},
     verify::run_checklist,
 };
 use crate::{args::Connection, exit::Error, output};
@@ -39,7 +39,8 @@ pub(crate) struct ResetArguments {
 
 pub(crate) async fn run(connection: &Connection, arguments: &ResetArguments) -> Result<(), Error> {
     let guarded = &arguments.guarded;
-    let cleared = guarded::clear(connection, guarded, arguments.drop_schema, "the reset").await?;
+    let drop_schema = arguments.drop_schema;
+    let cleared = guarded::clear(connection, guarded, &Destruction::Reset { drop_schema }).await?;
     let Some(clearance) = cleared else {
         return Ok(());
     };

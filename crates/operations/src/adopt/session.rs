@@ -7,7 +7,7 @@ use sea_orm::{
 };
 
 use super::{AdoptError, carry_out::failed, probe::number};
-use crate::sql::{identifier, read_committed};
+use crate::sql::{identifier, milliseconds, read_committed};
 
 /// Begins and prepares transactions.
 pub(super) struct Session;
@@ -59,7 +59,7 @@ pub(super) async fn limit(txn: &DatabaseTransaction, options: &RunOptions) -> Re
         ("lock_timeout", options.lock_timeout),
         ("statement_timeout", options.statement_timeout),
     ] {
-        let sql = format!("SET LOCAL {name} = {}", limit.as_millis());
+        let sql = format!("SET LOCAL {name} = {}", milliseconds(limit));
         txn.execute_unprepared(&sql).await?;
     }
     // Rows are filled and tables altered in one transaction, which PostgreSQL

@@ -36,8 +36,8 @@ pub struct Inventory {
     pub alembic: Option<Vec<String>>,
     /// What else is in the schema or the file, by kind and name.
     pub foreign: Vec<ForeignObject>,
-    /// Triggers, policies and the like that somebody has put on outreach's tables:
-    /// they go with the table, and the chain does not make them again.
+    /// Columns, triggers, policies and the like that somebody has put on
+    /// outreach's tables: the chain does not make them again.
     pub attached: Vec<ForeignObject>,
     /// What is not outreach's and depends on its tables: `view public.report`.
     pub dependents: Vec<String>,

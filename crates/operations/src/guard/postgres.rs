@@ -22,7 +22,8 @@ const SESSIONS: &str = "SELECT a.pid, coalesce(a.usename::text, '') AS usename, 
      FROM pg_catalog.pg_prepared_xacts p WHERE p.database = current_database() \
      ORDER BY 1, 3";
 
-/// References to our tables that other tables hold, from whatever schema.
+/// References to our tables that other tables hold, from whatever schema, and
+/// publications that name our tables.
 const REFERENCES: &str = "WITH ours AS ( \
      SELECT c.oid FROM pg_catalog.pg_class c \
      JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
@@ -32,7 +33,16 @@ const REFERENCES: &str = "WITH ours AS ( \
      AND k.conrelid NOT IN (TABLE ours) \
      UNION ALL SELECT 'table ' || i.inhrelid::regclass || ', which inherits' \
      FROM pg_catalog.pg_inherits i WHERE i.inhparent IN (TABLE ours) \
-     AND i.inhrelid NOT IN (TABLE ours) ORDER BY 1";
+     AND i.inhrelid NOT IN (TABLE ours) \
+     UNION ALL SELECT 'publication ' || quote_ident(p.pubname) || ' of ' || r.prrelid::regclass \
+     FROM pg_catalog.pg_publication_rel r JOIN pg_catalog.pg_publication p ON p.oid = r.prpubid \
+     WHERE r.prrelid IN (TABLE ours) ORDER BY 1";
+
+/// Policies of our tables, which may need another one of them: they go together.
+const OWN_POLICIES: &str = "SELECT 'policy ' || c.oid::regclass || '.' || p.polname \
+     FROM pg_catalog.pg_policy p JOIN pg_catalog.pg_class c ON c.oid = p.polrelid \
+     JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+     WHERE n.nspname = current_schema() AND c.relname IN (SELECT jsonb_array_elements_text($1))";
 
 /// A role owns what a role owns that it is a member of.
 const OWNED: &str = "SELECT c.relname::text AS name, \
@@ -131,6 +141,8 @@ async fn in_the_way(
         .map(|one| format!("{} {}", one.kind, one.name))
         .collect();
     let names = Value::from(serde_json::Value::from(names));
+    let of_ours = texts(db, OWN_POLICIES, [names.clone()]).await?;
+    found.retain(|one| !of_ours.contains(one));
     found.extend(texts(db, REFERENCES, [names]).await?);
     found.sort();
     found.dedup();

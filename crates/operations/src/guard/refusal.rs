@@ -29,6 +29,8 @@ pub struct Request {
     pub allow_sessions: bool,
     /// Drop the whole PostgreSQL schema, with what is not outreach's.
     pub drop_schema: bool,
+    /// Put a whole backup in the place of what is there.
+    pub replaces: bool,
 }
 
 /// One reason against it, with its remedy.
@@ -125,6 +127,15 @@ pub enum Refusal {
         .objects.join(", ")
     )]
     Dependents {
+        /// Kinds and names.
+        objects: Vec<String>,
+    },
+    /// A whole backup can't be restored beside what is not ours.
+    #[error(
+        "not outreach's, and in the way of a whole backup: {}; move it away, or restore to \
+         another database", .objects.join(", ")
+    )]
+    InTheWay {
         /// Kinds and names.
         objects: Vec<String>,
     },
@@ -275,6 +286,14 @@ fn ownership(inventory: &Inventory, request: &Request) -> Vec<Refusal> {
     if !inventory.dependents.is_empty() && !request.drop_schema {
         refusals.push(Refusal::Dependents {
             objects: inventory.dependents.clone(),
+        });
+    }
+    if request.replaces && !inventory.foreign.is_empty() {
+        let objects = inventory.foreign.iter();
+        refusals.push(Refusal::InTheWay {
+            objects: objects
+                .map(|one| format!("{} `{}`", one.kind, one.name))
+                .collect(),
         });
     }
     if !inventory.not_owned.is_empty() {

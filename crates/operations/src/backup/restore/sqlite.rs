@@ -49,6 +49,7 @@ pub(super) async fn restore(
     if !differences.is_empty() {
         return Err(BackupError::Differs { differences });
     }
+    progress(Step::Committing);
     partial.keep(&file)
 }
 
@@ -122,6 +123,7 @@ async fn replace(
     if !differences.is_empty() {
         return Err(BackupError::Differs { differences });
     }
+    progress(Step::Committing);
     txn.commit().await.map_err(BackupError::restore)
 }
 
