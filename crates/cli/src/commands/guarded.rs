@@ -12,7 +12,7 @@ use clap::Args;
 use indicatif::HumanBytes;
 use outreach_domain::excerpt;
 use outreach_operations::{
-    guard::{self, Clearance, Confirmation, Evidence, GuardError, Inventory, Request},
+    guard::{self, Clearance, Confirmation, Evidence, Extent, GuardError, Inventory, Request},
     reset::{self, ResetError, ResetOptions},
 };
 use schema_audit::schema::Dialect;
@@ -124,8 +124,12 @@ impl Destruction<'_> {
         }
     }
 
-    fn drops_the_schema(&self) -> bool {
-        matches!(self, Self::Reset { drop_schema: true })
+    fn extent(&self) -> Extent {
+        match self {
+            Self::Reset { drop_schema: true } => Extent::Schema,
+            Self::Reset { drop_schema: false } => Extent::Tables,
+            Self::Replacement { .. } => Extent::TablesForABackup,
+        }
     }
 
     /// What becomes of something that somebody has put on outreach's tables.
@@ -154,7 +158,11 @@ pub(crate) async fn clear(
     let inventory = Box::pin(guard::look(&database)).await?;
     output::print(&listed(&inventory, destruction))?;
     if let Destruction::Replacement { file } = destruction {
-        reset::check(file, &database, &inventory)?;
+        let checked = reset::check(file, &database, &inventory);
+        checked.map_err(|source| ResetError::NotRestorable {
+            path: file.to_path_buf(),
+            source,
+        })?;
     }
     let environment = arguments.environment.as_deref();
     let environment = environment.filter(|name| !name.trim().is_empty());
@@ -163,8 +171,7 @@ pub(crate) async fn clear(
         environment: environment.map(str::to_owned),
         is_named: connection.is_named(),
         allow_sessions: arguments.allow_sessions,
-        drop_schema: destruction.drops_the_schema(),
-        replaces: matches!(destruction, Destruction::Replacement { .. }),
+        extent: destruction.extent(),
     };
     // Nobody is asked about what is refused anyway.
     let is_refused = !guard::refusals(&inventory, &request).is_empty();
@@ -258,7 +265,7 @@ fn listed(inventory: &Inventory, destruction: &Destruction<'_>) -> String {
         let _ = writeln!(text, "{fate}: {} {name}", object.kind);
     }
     for object in &inventory.foreign {
-        let fate = if destruction.drops_the_schema() {
+        let fate = if destruction.extent() == Extent::Schema {
             "goes too"
         } else {
             "stays"

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use outreach_migration::shown;
 use schema_audit::schema::Dialect;
 use serde::Serialize;
 
@@ -160,7 +161,7 @@ impl fmt::Display for Session {
             ("since", &self.since),
         ] {
             if !value.is_empty() {
-                write!(f, ", {name} {}", value.escape_debug())?;
+                write!(f, ", {name} {}", shown(value))?;
             }
         }
         Ok(())

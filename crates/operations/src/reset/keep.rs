@@ -76,7 +76,7 @@ const SECURITY: &str = "SELECT format('ALTER TABLE %I.%I %s ROW LEVEL SECURITY',
 /// What the policies of this schema's tables need of this schema. Each row: the
 /// policy, its table, and the table and the column that it needs, or else the
 /// name of something that is no table.
-const NEEDS: &str = "SELECT DISTINCT quote_ident(p.polname) AS policy, c.relname::text AS name, \
+const NEEDS: &str = "SELECT DISTINCT p.polname::text AS policy, c.relname::text AS name, \
      o.relname::text AS needed, a.attname::text AS column, \
      pg_catalog.pg_describe_object(d.refclassid, d.refobjid, d.refobjsubid) AS described \
      FROM pg_catalog.pg_policy p JOIN pg_catalog.pg_class c ON c.oid = p.polrelid \
@@ -260,7 +260,7 @@ async fn not_met(
             let policy: String = row.try_get("", "policy")?;
             let described: String = row.try_get("", "described")?;
             objects.push(format!(
-                "policy {policy} of {table}, which needs {described}"
+                "policy `{policy}` of `{table}`, which needs {described}"
             ));
         }
     }

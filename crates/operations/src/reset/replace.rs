@@ -27,25 +27,21 @@ pub struct Replacement {
 ///
 /// # Errors
 ///
-/// [`ResetError::NotRestorable`] says why not.
+/// [`BackupError`] says why not.
 pub fn check(
     file: &Path,
     database: &DatabaseOptions,
     inventory: &Inventory,
-) -> Result<Manifest, ResetError> {
-    let refused = |source| ResetError::NotRestorable {
-        path: file.to_owned(),
-        source,
-    };
-    let manifest = backup::check(file, database).map_err(refused)?;
+) -> Result<Manifest, BackupError> {
+    let manifest = backup::check(file, database)?;
     if manifest.schema != inventory.schema {
         let backup = manifest.schema.unwrap_or_default();
-        return Err(refused(BackupError::OtherSchema { backup }));
+        return Err(BackupError::OtherSchema { backup });
     }
     let is_virtual = |one: &&Unmodelled| one.kind == "virtual table";
     if let Some(found) = manifest.structure.unmodelled.iter().find(is_virtual) {
         let table = found.name.clone();
-        return Err(refused(BackupError::VirtualTable { table }));
+        return Err(BackupError::VirtualTable { table });
     }
     Ok(manifest)
 }
@@ -68,7 +64,10 @@ pub async fn replace(
     options: &ResetOptions,
     progress: Progress<'_>,
 ) -> Result<Replacement, ResetError> {
-    check(file, database, clearance.inventory())?;
+    check(file, database, clearance.inventory()).map_err(|source| ResetError::NotRestorable {
+        path: file.to_owned(),
+        source,
+    })?;
     let step = |step| progress(Step::Backup(step));
     let read = Box::pin(backup::verify(
         file,

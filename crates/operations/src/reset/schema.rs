@@ -15,7 +15,7 @@ const NAMED: usize = 5;
 
 /// Everything that somebody has made, other than in this schema. System objects
 /// have lower numbers. What a publication has of the schema is the publication's.
-const OUTSIDE: &str = "SELECT kind || ' ' || id::text AS key, kind || ' ' || name AS name FROM ( \
+const OUTSIDE: &str = "SELECT kind || ' ' || id::text AS key, kind || ' `' || name || '`' AS name FROM ( \
      SELECT 'relation' AS kind, c.oid AS id, c.oid::regclass::text AS name, c.relnamespace AS home \
      FROM pg_catalog.pg_class c WHERE c.relnamespace <> 'pg_toast'::regnamespace \
      UNION ALL SELECT 'column', a.attrelid, a.attrelid::regclass || '.' || a.attname, c.relnamespace \
@@ -36,7 +36,7 @@ const OUTSIDE: &str = "SELECT kind || ' ' || id::text AS key, kind || ' ' || nam
      FROM pg_catalog.pg_operator o \
      UNION ALL SELECT 'statistics', s.oid, s.stxname, s.stxnamespace \
      FROM pg_catalog.pg_statistic_ext s \
-     UNION ALL SELECT 'event trigger', e.oid, quote_ident(e.evtname), 0 \
+     UNION ALL SELECT 'event trigger', e.oid, e.evtname, 0 \
      FROM pg_catalog.pg_event_trigger e \
      UNION ALL SELECT 'cast', c.oid, c.castsource::regtype || ' AS ' || c.casttarget::regtype, 0 \
      FROM pg_catalog.pg_cast c \
@@ -44,22 +44,22 @@ const OUTSIDE: &str = "SELECT kind || ' ' || id::text AS key, kind || ' ' || nam
      UNION ALL SELECT 'foreign data wrapper', f.oid, f.fdwname, 0 \
      FROM pg_catalog.pg_foreign_data_wrapper f \
      UNION ALL SELECT 'publication', r.oid, \
-     quote_ident(p.pubname) || ' of ' || r.prrelid::regclass, 0 \
+     p.pubname || '` of `' || r.prrelid::regclass, 0 \
      FROM pg_catalog.pg_publication_rel r JOIN pg_catalog.pg_publication p ON p.oid = r.prpubid \
      ) AS o WHERE o.id >= 16384 AND o.home <> (SELECT oid FROM pg_catalog.pg_namespace \
      WHERE nspname = $1)";
 
 /// From PostgreSQL 15 on.
 const PUBLISHED_SCHEMAS: &str = "SELECT 'publication ' || r.oid::text AS key, \
-     'publication ' || quote_ident(p.pubname) || ' of schema ' || r.pnnspid::regnamespace AS name \
+     'publication `' || p.pubname || '` of schema `' || r.pnnspid::regnamespace || '`' AS name \
      FROM pg_catalog.pg_publication_namespace r \
      JOIN pg_catalog.pg_publication p ON p.oid = r.pnpubid";
 const HAS_PUBLISHED_SCHEMAS: &str =
     "SELECT '' WHERE to_regclass('pg_catalog.pg_publication_namespace') IS NOT NULL";
 
 /// Of roles that this one may not speak for.
-const DEFAULTS_OF_OTHERS: &str = "SELECT DISTINCT 'default privileges of ' \
-     || quote_ident(pg_get_userbyid(d.defaclrole)) \
+const DEFAULTS_OF_OTHERS: &str = "SELECT DISTINCT 'default privileges of `' \
+     || pg_get_userbyid(d.defaclrole) || '`' \
      FROM pg_catalog.pg_default_acl d JOIN pg_catalog.pg_namespace n ON n.oid = d.defaclnamespace \
      WHERE n.nspname = $1 AND NOT pg_has_role(d.defaclrole, 'USAGE') ORDER BY 1";
 

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use outreach_operations::{
-    guard::{Clearance, Confirmation, Request, clear, look},
+    guard::{Clearance, Confirmation, Extent, Request, clear, look},
     reset::{Cause, ResetError, ResetOptions, Step, replace, reset},
 };
 use outreach_service::connect::DatabaseOptions;
@@ -25,8 +25,7 @@ pub(super) async fn cleared(db: &TestDb) -> anyhow::Result<Clearance> {
         environment: None,
         is_named: true,
         allow_sessions: false,
-        drop_schema: false,
-        replaces: false,
+        extent: Extent::Tables,
     };
     let cleared = clear(inventory, &request);
     cleared.map_err(|refusals| anyhow::anyhow!("{refusals:?}"))

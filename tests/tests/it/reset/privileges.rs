@@ -133,7 +133,7 @@ async fn postgres_a_policy_that_the_new_tables_can_not_have_is_named_before_anyt
     let before = (roles.rights().await?, hashes(&roles.db).await?);
     let output = reset(&folder, &roles.db).run().await?;
     assert_eq!(output.status, Some(1), "{output:?}");
-    let words = "policy noted of jobs, which needs column note of table jobs";
+    let words = "policy `noted` of `jobs`, which needs column note of table jobs";
     assert!(output.stderr.contains(words), "{output:?}");
     assert!(!output.stderr.contains("may_be"), "{output:?}");
     assert!(!output.stderr.contains("dropping"), "{output:?}");
@@ -141,7 +141,7 @@ async fn postgres_a_policy_that_the_new_tables_can_not_have_is_named_before_anyt
     roles.sql("drop policy noted on jobs").await?;
     let output = reset(&folder, &roles.db).arg("--drop-schema").run().await?;
     assert_eq!(output.status, Some(1), "{output:?}");
-    let words = "policy may_be of settings, which needs function may()";
+    let words = "policy `may_be` of `settings`, which needs function may()";
     assert!(output.stderr.contains(words), "{output:?}");
     roles
         .sql("create policy noted on jobs using (note is not null)")
@@ -179,7 +179,7 @@ async fn f21_postgres_a_publication_of_a_table_keeps_it() -> anyhow::Result<()> 
         .await?;
     let before = hashes(&db).await?;
     let output = reset(&folder, &db).run().await?;
-    let words = ["depends on its tables", "publication \"Out\" of jobs"];
+    let words = ["depends on its tables", "publication `Out` of `jobs`"];
     super::assert_refused(&db, &folder, &before, &output, &words).await?;
     db.sql("drop publication \"Out\"").await?;
     let output = reset(&folder, &db).run().await?;
@@ -200,24 +200,24 @@ async fn f21_postgres_a_schema_that_a_publication_or_an_event_trigger_needs_is_n
         (
             "create publication of_jobs for table jobs",
             "drop publication of_jobs",
-            "publication of_jobs of jobs",
+            "publication `of_jobs` of `jobs`",
         ),
         (
             "create publication of_all for tables in schema public",
             "drop publication of_all",
-            "publication of_all of schema public",
+            "publication `of_all` of schema `public`",
         ),
         (
             "create function watch() returns event_trigger language plpgsql as 'begin end'; \
              create event trigger watcher on sql_drop execute function watch()",
             "drop event trigger watcher; drop function watch()",
-            "event trigger watcher",
+            "event trigger `watcher`",
         ),
         (
             "create function mood(jobs) returns text language sql as $$ select 'good' $$; \
              create cast (jobs as text) with function mood(jobs)",
             "drop cast (jobs as text); drop function mood(jobs)",
-            "cast jobs AS text",
+            "cast `jobs AS text`",
         ),
     ] {
         db.sql(make).await?;
@@ -298,7 +298,7 @@ async fn f21_postgres_default_privileges_of_a_role_that_one_may_not_speak_for_ke
     ))
     .await?;
     assert_eq!(output.status, Some(1), "{output:?}");
-    let named = format!("default privileges of {}", roles.app);
+    let named = format!("default privileges of `{}`", roles.app);
     assert!(output.stderr.contains(&named), "{output:?}");
     assert_eq!(after, before);
     roles.end().await

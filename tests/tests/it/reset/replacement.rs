@@ -48,7 +48,7 @@ async fn f21_a_dry_run_of_a_replacement_says_what_is_in_the_way(db: TestDb) -> a
         "{missing:?}"
     );
     settle(&db).await?;
-    db.sql("create table theirs (a integer); create view seen as select 1 as one")
+    db.sql("create table \"th\"\"eirs\" (a integer); create view seen as select 1 as one")
         .await?;
     settle(&db).await?;
     // The same without the word: nobody is asked, and no backup is made.
@@ -58,12 +58,12 @@ async fn f21_a_dry_run_of_a_replacement_says_what_is_in_the_way(db: TestDb) -> a
     ] {
         let refused = command.run().await?;
         assert_eq!(refused.status, Some(1), "{refused:?}");
-        for word in ["in the way", "table `theirs`", "view `", "1 reason"] {
+        for word in ["in the way", "table `th\"eirs`", "view `", "1 reason"] {
             assert!(refused.stderr.contains(word), "no `{word}` in {refused:?}");
         }
         settle(&db).await?;
     }
-    db.sql("drop table theirs; drop view seen").await?;
+    db.sql("drop table \"th\"\"eirs\"; drop view seen").await?;
     settle(&db).await?;
     let free = dry(&backup.path).run().await?;
     assert_eq!(free.status, Some(0), "{free:?}");

@@ -179,7 +179,7 @@ impl Writer {
     fn write_at_once(&self) {
         self.begin(|url, ready| {
             let written = run(async {
-                let mut connection = PgConnection::connect(&url).await?;
+                let mut connection = PgConnection::connect(url).await?;
                 connection.execute(INSERT).await?;
                 connection.close().await?;
                 anyhow::Ok(())
@@ -189,10 +189,10 @@ impl Writer {
         });
     }
 
-    fn begin(&self, write: impl FnOnce(String, Sender<()>) -> anyhow::Result<()> + Send + 'static) {
+    fn begin(&self, write: impl FnOnce(&str, &Sender<()>) -> anyhow::Result<()> + Send + 'static) {
         let url = self.url.clone();
         let (ready, is_ready) = channel();
-        let writing = spawn(move || write(url, ready).is_ok());
+        let writing = spawn(move || write(&url, &ready).is_ok());
         is_ready.recv_timeout(LONGEST_WAIT).unwrap();
         let before = self.writing.lock().unwrap().replace(writing);
         assert!(before.is_none(), "one writer");
@@ -205,13 +205,13 @@ impl Writer {
     }
 }
 
-fn write_while_waited_for(url: String, ready: Sender<()>) -> anyhow::Result<()> {
+fn write_while_waited_for(url: &str, ready: &Sender<()>) -> anyhow::Result<()> {
     run(async {
-        let mut connection = PgConnection::connect(&url).await?;
+        let mut connection = PgConnection::connect(url).await?;
         connection.execute("BEGIN").await?;
         connection.execute(INSERT).await?;
         ready.send(())?;
-        let other = PgConnection::connect(&url).await?;
+        let other = PgConnection::connect(url).await?;
         somebody_waits(other).await?;
         connection.execute("COMMIT").await?;
         connection.close().await?;
@@ -219,10 +219,10 @@ fn write_while_waited_for(url: String, ready: Sender<()>) -> anyhow::Result<()> 
     })
 }
 
-fn write_behind(url: String, ready: Sender<()>) -> anyhow::Result<()> {
+fn write_behind(url: &str, ready: &Sender<()>) -> anyhow::Result<()> {
     run(async {
-        let mut connection = PgConnection::connect(&url).await?;
-        let other = PgConnection::connect(&url).await?;
+        let mut connection = PgConnection::connect(url).await?;
+        let other = PgConnection::connect(url).await?;
         let waits = async {
             somebody_waits(other).await?;
             ready.send(())?;

@@ -208,7 +208,7 @@ impl Load<'_> {
              t.typnamespace FROM pg_catalog.pg_type t WHERE t.typtype IN ('e', 'd', 'r') \
              UNION ALL SELECT 'function', p.proname, p.oid, 'pg_catalog.pg_proc'::regclass, \
              p.pronamespace FROM pg_catalog.pg_proc p) \
-             SELECT found.kind || ' ' || found.name FROM found \
+             SELECT found.kind || ' `' || found.name || '`' FROM found \
              JOIN pg_catalog.pg_namespace n ON n.oid = found.home WHERE n.nspname = $1 \
              AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.objid = found.oid \
              AND d.classid = found.catalog AND d.deptype IN ('e', 'i', 'a') \

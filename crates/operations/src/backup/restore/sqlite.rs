@@ -128,7 +128,7 @@ async fn replace(
 }
 
 async fn refuse_what_is_left(txn: &DatabaseTransaction) -> Result<(), BackupError> {
-    let sql = "SELECT type || ' ' || name FROM main.sqlite_schema \
+    let sql = "SELECT type || ' `' || name || '`' FROM main.sqlite_schema \
          WHERE name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY type, name LIMIT 5";
     let found = texts(txn, sql, []).await.map_err(BackupError::restore)?;
     if found.is_empty() {
