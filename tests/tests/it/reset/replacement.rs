@@ -17,7 +17,7 @@ use super::{
     meanwhile::{assert_changed, cleared, run_at_once},
     name, settle,
 };
-use crate::backup::{create, folder, options, outreach};
+use crate::backup::{create, fill_with, folder, options, outreach};
 
 matrix_tests! {
     f21_a_dry_run_of_a_replacement_says_what_is_in_the_way,
@@ -228,6 +228,8 @@ fn assert_unknown(done: Result<(), ResetError>) {
 async fn f22_postgres_an_interrupt_during_the_commit_waits_for_its_answer() -> anyhow::Result<()> {
     let db = TestDb::postgres().await?;
     let folder = folder()?;
+    // So much that there is time between the lines.
+    fill_with(&db, 200_000).await?;
     let backup = made(&db, &folder).await?;
     db.sql("delete from revision_checksums").await?;
     settle(&db).await?;
@@ -266,6 +268,8 @@ async fn f22_postgres_an_interrupt_during_the_commit_waits_for_its_answer() -> a
 async fn f22_postgres_an_interrupt_before_the_commit_changes_nothing() -> anyhow::Result<()> {
     let db = TestDb::postgres().await?;
     let folder = folder()?;
+    // So much that there is time between the lines.
+    fill_with(&db, 200_000).await?;
     let backup = made(&db, &folder).await?;
     db.sql("delete from revision_checksums").await?;
     let before = hashes(&db).await?;
