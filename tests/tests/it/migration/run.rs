@@ -145,6 +145,13 @@ async fn f19_a_run_with_nothing_to_do_waits_for_nobody(db: TestDb) -> anyhow::Re
     let run = run::up(&pool, Target::End, &options);
     let applied = tokio::time::timeout(Duration::from_mins(1), run).await??;
     assert_eq!(applied, []);
+    let run = run::down(
+        &pool,
+        Target::Revision(REVISIONS[REVISIONS.len() - 1].name),
+        &options,
+    );
+    let reverted = tokio::time::timeout(Duration::from_mins(1), run).await??;
+    assert_eq!(reverted, []);
     // Far below any of the limits that it could have waited for.
     assert!(before.elapsed() < Duration::from_secs(4));
     held.rollback().await?;
