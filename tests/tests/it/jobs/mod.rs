@@ -8,5 +8,6 @@ mod handlers;
 mod keys;
 mod leases;
 mod lent;
+mod model;
 mod tenants;
 mod workers;
