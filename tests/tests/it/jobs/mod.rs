@@ -4,6 +4,7 @@
 mod attempts;
 mod basics;
 mod claims;
+mod discoveries;
 mod handlers;
 mod keys;
 mod leases;
