@@ -65,8 +65,9 @@ async fn run(
         None => ("null".to_owned(), "null"),
     };
     db.sql(&format!(
-        "insert into job_runs (job_id, job_type, run_token, owner, attempts, lease_expires_at, \
-         deadline_at) values ({literal}, 'discover', {token}, {owner}, 1, {}, {})",
+        "insert into job_runs (job_id, job_type, run_token, owner, attempts, max_attempts, \
+         lease_expires_at, deadline_at) \
+         values ({literal}, 'discover', {token}, {owner}, 1, 5, {}, {})",
         time(lease),
         time(deadline)
     ))

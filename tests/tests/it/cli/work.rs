@@ -259,8 +259,9 @@ async fn postgres_f44_an_outage_is_waited_for_and_said_once() -> anyhow::Result<
     let proxy = outreach_tests::Proxy::start(db.url()).await?;
     let url = proxy.url(db.url())?;
     let mut running = work(&folder, &db).args(["-u", &url]).spawn()?;
-    let idle = "select count(*) from pg_stat_activity where application_name = 'outreach'";
-    until(&db, 1, idle).await?;
+    let looking = "select count(*) from pg_stat_activity where pid <> pg_backend_pid() \
+                   and datname = current_database() and query like '%job_runs%'";
+    until(&db, 1, looking).await?;
     proxy.set_fault(outreach_tests::Fault::RefuseConnections);
     proxy.sever_all().await;
     running.wait_for_stderr("jobs can't be claimed").await?;
@@ -293,5 +294,23 @@ async fn postgres_a_listening_worker_begins_a_job_before_its_next_poll() -> anyh
     running.wait_for_stderr(&job).await?;
     running.signal("TERM").await?;
     assert_eq!(running.wait().await?.status, Some(0));
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn postgres_jobs_are_done_behind_a_pooler_in_transaction_mode() -> anyhow::Result<()> {
+    let db = TestDb::postgres_pooled().await?;
+    let folder = folder()?;
+    let job = detach(&folder, &db).await?;
+    let done = work(&folder, &db).args(["--exit-when-idle", "--json"]);
+    assert_eq!(json(&done.run().await?)?["jobs"]["completed"], 1);
+    assert_done_once(&folder, &db, &job).await?;
+    let here = super::discover_examples(&folder, &db)
+        .arg("--json")
+        .run()
+        .await?;
+    assert_eq!(json(&here)?["status"], "completed");
+    let doctor = outreach(&folder, &db).args(["jobs", "doctor", "--fix"]);
+    assert_eq!(doctor.run().await?.status, Some(0));
     Ok(())
 }
