@@ -6,6 +6,8 @@ mod discover;
 mod jobs;
 mod page;
 mod prospects;
+mod sources;
+mod work;
 
 use std::ffi::OsString;
 
@@ -21,6 +23,8 @@ pub(crate) use self::{
     jobs::Jobs,
     page::PageArguments,
     prospects::{Export, ExportFormat, Prospects},
+    sources::Sources,
+    work::Work,
 };
 use crate::commands::{
     adopt::Adopt,
@@ -87,8 +91,11 @@ fn names_schema_beside_all(matches: &ArgMatches) -> bool {
 pub(crate) fn is_audit(arguments: &[OsString]) -> bool {
     let command = Arguments::command().ignore_errors(true);
     let matches = command.try_get_matches_from(arguments);
-    let name = matches.as_ref().ok().and_then(|m| m.subcommand_name());
-    matches!(name, Some("audit" | "verify"))
+    match matches.as_ref().ok().and_then(|m| m.subcommand()) {
+        Some(("audit" | "verify", _)) => true,
+        Some(("jobs", jobs)) => jobs.subcommand_name() == Some("doctor"),
+        _ => false,
+    }
 }
 
 /// Which database.
@@ -107,7 +114,8 @@ pub(crate) struct Connection {
     )]
     database: Option<String>,
 
-    /// PostgreSQL schema that holds the tables; ignored for SQLite
+    /// PostgreSQL schema that holds the tables; ignored for SQLite. `work` takes
+    /// several
     #[arg(
         short,
         long,
@@ -116,20 +124,39 @@ pub(crate) struct Connection {
         value_name = "NAME",
         env = "DATABASE_SCHEMA"
     )]
-    schema: Option<String>,
+    schema: Vec<String>,
 }
 
 impl Connection {
     /// The options of a connection. An empty value is one that is not set, as
     /// deployments write it.
     pub(crate) fn options(&self) -> Result<DatabaseOptions, InvalidDatabaseUrl> {
-        let url = present(self.database.as_deref()).unwrap_or(DEFAULT_DATABASE);
-        // Whoever types a command is told at once that nobody listens there.
-        let options = DatabaseOptions::new(url)?.wait_for_server(false);
-        Ok(match present(self.schema.as_deref()) {
-            Some(schema) => options.schema(schema),
+        let options = self.options_of_pool()?;
+        Ok(match self.schemas().first() {
+            Some(schema) => options.schema(*schema),
             None => options,
         })
+    }
+
+    /// [`options`](Self::options) without a schema, for a pool that several
+    /// share.
+    pub(crate) fn options_of_pool(&self) -> Result<DatabaseOptions, InvalidDatabaseUrl> {
+        let url = present(self.database.as_deref()).unwrap_or(DEFAULT_DATABASE);
+        // Whoever types a command is told at once that nobody listens there.
+        Ok(DatabaseOptions::new(url)?.wait_for_server(false))
+    }
+
+    /// The schemas that were named, each once.
+    pub(crate) fn schemas(&self) -> Vec<&str> {
+        let mut schemas: Vec<&str> = Vec::new();
+        for schema in &self.schema {
+            if let Some(schema) = present(Some(schema))
+                && !schemas.contains(&schema)
+            {
+                schemas.push(schema);
+            }
+        }
+        schemas
     }
 
     /// The options of a connection that looks at every schema, and the schema
@@ -137,11 +164,7 @@ impl Connection {
     pub(crate) fn options_of_all_schemas(
         &self,
     ) -> Result<(DatabaseOptions, Option<&str>), InvalidDatabaseUrl> {
-        let without = Self {
-            database: self.database.clone(),
-            schema: None,
-        };
-        Ok((without.options()?, present(self.schema.as_deref())))
+        Ok((self.options_of_pool()?, self.schemas().first().copied()))
     }
 
     /// Whether the database was named, rather than left to the default.
@@ -164,7 +187,9 @@ pub(crate) enum Command {
     Current(Show),
     /// Search for web sites and save them as prospects
     Discover(Discover),
-    /// Show and cancel jobs
+    /// Work on jobs until it is told to stop
+    Work(Work),
+    /// Show, cancel and examine jobs
     #[command(subcommand)]
     Jobs(Jobs),
     /// Show and export prospects
@@ -201,6 +226,7 @@ mod tests {
         let arguments = |text: &str| text.split(' ').map(OsString::from).collect::<Vec<_>>();
         assert!(is_audit(&arguments("outreach audit --format xml")));
         assert!(is_audit(&arguments("outreach -u sqlite:a verify --nope")));
+        assert!(is_audit(&arguments("outreach jobs doctor --nope")));
         assert!(!is_audit(&arguments("outreach jobs list --status audit")));
         assert!(!is_audit(&arguments("outreach")));
     }

@@ -177,7 +177,7 @@ async fn release_expired_in_txn(
 }
 
 /// Nothing when the worker was quicker, or another one was.
-async fn settle(
+pub(super) async fn settle(
     txn: &mut Transaction<'_>,
     row: &job_runs::Model,
 ) -> Result<Option<JobStatus>, JobError> {
