@@ -90,13 +90,14 @@ async fn f31_a_discovery_whose_worker_was_lost_is_named_as_such(db: TestDb) -> a
     slow_down(&db).await?;
     let first = discover_examples(&folder, &db).spawn()?;
     until_in_the_middle(&db).await?;
+    // Nobody else knows yet: the lease lasts.
+    first.kill_9().await?;
     let second = || discover_examples(&folder, &db).arg("--detach");
     assert_one_line(
         &second().run().await?,
         1,
         &["is running by discover:", "lease"],
     );
-    first.kill_9().await?;
     end_leases(&db).await?;
     let words = ["running, but the lease of its worker discover:", "ago"];
     assert_one_line(&second().run().await?, 1, &words);

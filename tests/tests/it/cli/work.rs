@@ -55,7 +55,8 @@ async fn f07_a_worker_without_results_or_with_settings_of_no_use_is_refused(
             assert_one_line(&output, 1, &["an SQLite file has one schema"]);
         }
     } else {
-        let url = format!("{}?statement-cache-capacity=0", db.url());
+        let joint = if db.url().contains('?') { '&' } else { '?' };
+        let url = format!("{}{joint}statement-cache-capacity=0", db.url());
         let behind_pooler = work(&folder, &db).args(["--listen", "-u", &url]);
         let words = ["--listen", "pooler", "statement-cache-capacity=0", "--poll"];
         assert_one_line(&behind_pooler.run().await?, 1, &words);
