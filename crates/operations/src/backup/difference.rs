@@ -66,7 +66,10 @@ impl fmt::Display for Difference {
             Self::Length { expected, found } => {
                 write!(f, "the file has {found} bytes instead of {expected}")
             }
-            Self::Checksum { .. } => write!(f, "the file's checksum is not the manifest's"),
+            Self::Checksum { expected, found } => write!(
+                f,
+                "the file's checksum is {found}, and the manifest says {expected}"
+            ),
             Self::Schema { finding } => write!(f, "the schema differs: {finding}"),
             Self::Fingerprint => {
                 write!(f, "the manifest's schema does not have its own fingerprint")

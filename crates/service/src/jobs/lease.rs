@@ -66,10 +66,10 @@ async fn extend_in_txn(
         // One run's long transaction must not hold up the leases of the others.
         mine.lock_with_behavior(LockType::Update, LockBehavior::SkipLocked);
     }
-    let keys = Expr::SubQuery(None, Box::new(mine.into()));
     let is_mine = match backend {
-        DbBackend::Postgres => Expr::col((job_runs::Entity, job_runs::Column::JobId))
-            .eq(Expr::cust_with_expr("ANY(ARRAY $1)", keys)),
+        DbBackend::Postgres => {
+            sql::is_any_of_query(Expr::col((job_runs::Entity, job_runs::Column::JobId)), mine)
+        }
         _ => is_one_of_runs(backend, runs),
     };
     let extend = Query::update()

@@ -113,13 +113,13 @@ async fn a_database_that_is_not_empty_is_left_as_it_is(db: TestDb) -> anyhow::Re
     other.sql("CREATE TABLE theirs (a text)").await?;
     let error = restore(&made.path, &options(&other)).await.unwrap_err();
     assert!(matches!(error, BackupError::NotEmpty { .. }), "{error}");
-    assert!(error.to_string().contains("table theirs"), "{error}");
+    assert!(error.to_string().contains("table `theirs`"), "{error}");
     assert!(other.sql("SELECT * FROM prospects").await.is_err());
     other
         .sql("DROP TABLE theirs; CREATE VIEW v AS SELECT 1 AS a")
         .await?;
     let error = restore(&made.path, &options(&other)).await.unwrap_err();
-    assert!(error.to_string().contains("view v"), "{error}");
+    assert!(error.to_string().contains("view `v`"), "{error}");
     other.sql("DROP VIEW v").await?;
     restore(&made.path, &options(&other)).await?;
     Ok(())

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use outreach_domain::escape_for_terminal;
 use outreach_migration::run::{self, RunOptions, SchemaOutcome};
 use serde_json::json;
 
@@ -26,7 +27,7 @@ pub(super) async fn up(
     let mut report = Vec::new();
     let mut text = String::new();
     for SchemaOutcome { schema, outcome } in outcomes {
-        let name = schema.escape_debug().to_string();
+        let name = escape_for_terminal(&schema).into_owned();
         match outcome {
             Ok(revisions) => {
                 let names: Vec<_> = revisions.iter().map(|one| one.name).collect();

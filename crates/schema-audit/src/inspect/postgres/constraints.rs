@@ -130,7 +130,7 @@ fn add(
 /// What a row of its kind always has.
 fn given<T>(draft: &TableDraft, constraint: &str, value: Option<T>) -> Result<T, InspectError> {
     value.ok_or_else(|| {
-        let reason = format!("constraint {constraint:?} is there only in part");
+        let reason = format!("constraint `{constraint}` is there only in part");
         not_understood(&draft.table.name, reason)
     })
 }

@@ -2,9 +2,9 @@
 //! others have locked are passed by, so that no claim waits for another one.
 
 use outreach_entity::job_runs;
-use sea_orm::sea_query::{
-    Expr, ExprTrait, LockBehavior, LockType, SelectStatement, UpdateStatement,
-};
+use sea_orm::sea_query::{Expr, LockBehavior, LockType, SelectStatement, UpdateStatement};
+
+use crate::sql;
 
 pub(super) fn lock(arm: &mut SelectStatement) {
     arm.lock_with_behavior(LockType::Update, LockBehavior::SkipLocked);
@@ -13,9 +13,9 @@ pub(super) fn lock(arm: &mut SelectStatement) {
 /// As an array: a planner may turn a join with a limited subquery into a scan
 /// of the table, and run the subquery again for each row.
 pub(super) fn restrict(mut claim: UpdateStatement, candidates: SelectStatement) -> UpdateStatement {
-    let keys = Expr::SubQuery(None, Box::new(candidates.into()));
-    claim.and_where(
-        Expr::col(job_runs::Column::JobId).eq(Expr::cust_with_expr("ANY(ARRAY $1)", keys)),
-    );
+    claim.and_where(sql::is_any_of_query(
+        Expr::col(job_runs::Column::JobId),
+        candidates,
+    ));
     claim
 }
