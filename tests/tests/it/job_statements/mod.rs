@@ -48,7 +48,7 @@ const SENT: [&str; 20] = [
     r#""result" ="#,
     r#""error_message" ="#,
     // retry
-    r#"RETURNING "job_id", "run_token", "attempts""#,
+    "RETURNING *",
     r#"UPDATE "job_runs" SET "errors" ="#,
     // leases that have ended
     r#"ORDER BY "job_runs"."lease_expires_at" ASC LIMIT"#,
