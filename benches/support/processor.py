@@ -20,20 +20,22 @@ def _children(pid):
                 if int(_stat(name)[1]) == pid:
                     found.append(int(name))
             except FileNotFoundError:
-                # It has ended meanwhile, and is in its parent's sum.
                 continue
     return found
 
 
 def of_server(pid):
-    """The seconds of a process, its children, and those of them that have ended.
-
-    A server whose clients have left: no child ends between two looks.
-    """
-    ticks = sum(int(field) for field in _stat(pid)[11:15])
-    for child in _children(pid):
-        ticks += sum(int(field) for field in _stat(child)[11:13])
-    return ticks / TICK
+    """The seconds of a process, its children, and those of them that have ended."""
+    while True:
+        children = _children(pid)
+        try:
+            ticks = sum(int(field) for child in children for field in _stat(child)[11:13])
+        except FileNotFoundError:
+            # One has ended meanwhile, and is in its parent's sum from now on.
+            continue
+        ticks += sum(int(field) for field in _stat(pid)[11:15])
+        if set(_children(pid)) == set(children):
+            return ticks / TICK
 
 
 def of_program(command):
