@@ -12,6 +12,7 @@ use outreach_service::{
     jobs::JobError,
     prospects::ProspectError,
     sql,
+    worker::WorkerError,
 };
 use sea_orm_migration::sea_orm::DbErr;
 
@@ -181,9 +182,11 @@ impl From<ConnectError> for Error {
 impl From<JobError> for Error {
     fn from(error: JobError) -> Self {
         match error {
-            JobError::NotFound { .. } | JobError::Exists { .. } | JobError::Transition { .. } => {
-                Self::refused(error)
-            }
+            JobError::NotFound { .. }
+            | JobError::Exists { .. }
+            | JobError::Conflict { .. }
+            | JobError::KeyInUse { .. }
+            | JobError::Transition { .. } => Self::refused(error),
             _ => Self::failed(error),
         }
     }
@@ -225,6 +228,7 @@ macro_rules! always {
 }
 always! {
     InvalidDatabaseUrl => refused,
+    WorkerError => refused,
     InvalidDiscoveryRequest => refused,
     OpenError => refused,
     DiscoveryError => failed,

@@ -1,5 +1,5 @@
-//! The `outreach` command: migrates the database, runs discoveries, and shows
-//! jobs and prospects.
+//! The `outreach` command: migrates the database, runs discoveries and workers,
+//! and shows jobs and prospects.
 //!
 //! Arguments are in `args`, what they do in `commands`, printing in `output`,
 //! and the exit statuses in `exit`. Results go to standard output and
@@ -16,10 +16,8 @@ mod output;
 
 use std::{ffi::OsString, process::ExitCode};
 
-use clap::Parser;
-
 use crate::{
-    args::{Arguments, Command},
+    args::{Arguments, Command, Jobs},
     exit::Error,
 };
 
@@ -31,7 +29,7 @@ use crate::{
 /// process's log subscriber if there is none yet.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let arguments: Vec<OsString> = arguments.into_iter().collect();
-    let arguments = match Arguments::try_parse_from(&arguments) {
+    let arguments = match args::parse(&arguments) {
         Ok(arguments) => arguments,
         Err(error) => return exit::usage(&error, args::is_audit(&arguments)),
     };
@@ -51,16 +49,26 @@ fn runtime() -> Result<tokio::runtime::Runtime, Error> {
 async fn dispatch(arguments: Arguments) -> Result<(), Error> {
     let connection = &arguments.connection;
     // A URL that can't be used is refused before anything else is looked at.
-    let looks = matches!(arguments.command, Command::Audit(_) | Command::Verify(_));
+    let looks = matches!(
+        arguments.command,
+        Command::Audit(_) | Command::Verify(_) | Command::Jobs(Jobs::Doctor { .. })
+    );
     let database = connection.options().map_err(|error| {
         let error = Error::from(error);
         if looks { error.could_not_look() } else { error }
     })?;
+    if connection.schemas().len() > 1 && !matches!(arguments.command, Command::Work(_)) {
+        let error = Error::refused_because(
+            "--schema was given more than once; only `outreach work` takes several",
+        );
+        return Err(if looks { error.could_not_look() } else { error });
+    }
     match arguments.command {
         Command::Migrate(arguments) => commands::migrate::run(connection, arguments).await,
         Command::History(show) => commands::migrate::show::history(connection, show.json).await,
         Command::Current(show) => commands::migrate::show::current(connection, show.json).await,
         Command::Discover(arguments) => commands::discover::run(connection, &arguments).await,
+        Command::Work(arguments) => commands::work::run(connection, &arguments).await,
         Command::Jobs(command) => commands::jobs::run(connection, command).await,
         Command::Prospects(command) => commands::prospects::run(connection, command).await,
         Command::Audit(arguments) => commands::audit::run(connection, &arguments).await,

@@ -12,9 +12,11 @@ use tracing_subscriber::{
     util::SubscriberInitExt as _,
 };
 
-/// The chain says what it does; of everything else only warnings matter.
+/// The chain says what it does; of everything else only warnings matter. What a
+/// worker meets, `outreach work` says itself, an outage once and not at each
+/// attempt.
 const QUIET: &str = "off,sea_orm_migration=info,outreach_migration=info,outreach_service=warn,\
-                     outreach_providers=warn";
+                     outreach_service::worker=error,outreach_providers=warn";
 
 /// What helps to see where time goes; drivers below the pool stay silent.
 const VERBOSE: &str = "info,sea_orm=debug,sea_orm_migration=debug,outreach_migration=debug,\

@@ -77,6 +77,18 @@ pub(crate) fn counted(number: u64, noun: &str) -> String {
     format!("{number} {noun}{plural}")
 }
 
+/// A length of time for people, given in seconds.
+pub(crate) fn seconds(seconds: f64) -> String {
+    let (number, unit) = match seconds {
+        s if s < 120.0 => (s, "s"),
+        s if s < 7_200.0 => (s / 60.0, "min"),
+        s if s < 172_800.0 => (s / 3_600.0, "h"),
+        s => (s / 86_400.0, "days"),
+    };
+    let digits = usize::from(unit == "s" && number < 10.0);
+    format!("{number:.digits$} {unit}")
+}
+
 /// A time for people: UTC, to the second.
 pub(crate) fn time(time: Option<DateTime<Utc>>) -> String {
     time.map_or_else(String::new, |time| {
@@ -174,6 +186,20 @@ mod tests {
             serde_json::from_str::<serde_json::Value>(&text).unwrap(),
             value
         );
+    }
+
+    #[test]
+    fn a_length_of_time_has_a_unit_that_fits() {
+        for (length, text) in [
+            (0.0, "0.0 s"),
+            (1.25, "1.2 s"),
+            (61.0, "61 s"),
+            (600.0, "10 min"),
+            (7_200.0, "2 h"),
+            (864_000.0, "10 days"),
+        ] {
+            assert_eq!(seconds(length), text);
+        }
     }
 
     #[test]

@@ -42,6 +42,16 @@ pub(crate) fn now_plus(backend: DbBackend, delay: Duration) -> SimpleExpr {
     }
 }
 
+/// How long ago the time of an expression is by the database's clock, in
+/// seconds: NULL when there is none, negative when it is still to come. The
+/// text is SQL of the program's own.
+pub(crate) fn seconds_since(backend: DbBackend, time: &str) -> String {
+    match backend {
+        DbBackend::Sqlite => format!("((julianday('now') - julianday({time})) * 86400.0)"),
+        _ => format!("(extract(epoch from statement_timestamp() - {time})::float8)"),
+    }
+}
+
 /// [`now`] and as many seconds later as a column says; NULL when it says none.
 pub(crate) fn now_plus_column(backend: DbBackend, column: &'static str) -> SimpleExpr {
     match backend {

@@ -1,9 +1,9 @@
 //! The command that searches: `discover`.
 
-use std::path::PathBuf;
-
 use clap::Args;
 use outreach_domain::{Category, DEFAULT_MAX_RESULTS, Location};
+
+use super::Sources;
 
 #[derive(Debug, Args)]
 pub(crate) struct Discover {
@@ -24,18 +24,16 @@ pub(crate) struct Discover {
     #[arg(short, long, value_name = "N", default_value_t = DEFAULT_MAX_RESULTS)]
     pub(crate) max_results: u32,
 
-    /// Take the search results from a file, or from every result file of a
-    /// directory: CSV, JSON Lines or saved DataForSEO responses
-    #[arg(short, long, value_name = "FILE|DIR")]
-    pub(crate) results: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) sources: Sources,
 
-    /// Take contact addresses from a CSV file with the columns `domain` and `email`
-    #[arg(long, value_name = "FILE")]
-    pub(crate) contacts: Option<PathBuf>,
+    /// Only store the job and print its id; `outreach work` does it
+    #[arg(long)]
+    pub(crate) detach: bool,
 
-    /// Save only web sites with a known contact
-    #[arg(long, requires = "contacts")]
-    pub(crate) require_contact: bool,
+    /// Search though another discovery is pending or running
+    #[arg(long)]
+    pub(crate) allow_concurrent: bool,
 
     /// Set up the database, or bring it to the newest revision, before the run
     #[arg(long)]

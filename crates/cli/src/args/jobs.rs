@@ -27,6 +27,17 @@ pub(crate) enum Jobs {
         #[arg(long)]
         json: bool,
     },
+    /// Look for jobs that nobody will end: their worker is gone, nobody sees
+    /// them, or their time is over. Exit status 0: none, or all settled. 1:
+    /// found and not settled. 2: could not look
+    Doctor {
+        /// Settle what is found, each job in a transaction of its own
+        #[arg(long)]
+        fix: bool,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
     /// Cancel a job that is pending or running
     Cancel {
         /// The job's id

@@ -6,10 +6,15 @@ mod discover;
 mod jobs;
 mod page;
 mod prospects;
+mod sources;
+mod work;
 
 use std::ffi::OsString;
 
-use clap::{Args, CommandFactory, Parser, Subcommand};
+use clap::{
+    ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand, error::ErrorKind,
+    parser::ValueSource,
+};
 use outreach_service::connect::{DatabaseOptions, InvalidDatabaseUrl};
 
 pub(crate) use self::{
@@ -18,6 +23,8 @@ pub(crate) use self::{
     jobs::Jobs,
     page::PageArguments,
     prospects::{Export, ExportFormat, Prospects},
+    sources::Sources,
+    work::Work,
 };
 use crate::commands::{
     adopt::Adopt,
@@ -53,13 +60,42 @@ pub(crate) struct Arguments {
     pub(crate) command: Command,
 }
 
+/// Reads the arguments of a process, its name first.
+///
+/// # Errors
+///
+/// clap's, with what it prints; also where `--schema` was typed beside
+/// `--all-schemas`. clap's own conflicts would count DATABASE_SCHEMA as typed.
+pub(crate) fn parse(arguments: &[OsString]) -> Result<Arguments, clap::Error> {
+    let mut command = Arguments::command();
+    let matches = command.try_get_matches_from_mut(arguments)?;
+    if names_schema_beside_all(&matches) {
+        return Err(command.error(
+            ErrorKind::ArgumentConflict,
+            "the argument '--all-schemas' cannot be used with '--schema <NAME>'",
+        ));
+    }
+    Arguments::from_arg_matches(&matches).map_err(|error| error.format(&mut command))
+}
+
+fn names_schema_beside_all(matches: &ArgMatches) -> bool {
+    let up = matches.subcommand_matches("migrate");
+    let up = up.and_then(|migrate| migrate.subcommand_matches("up"));
+    up.is_some_and(|up| {
+        up.get_flag("all_schemas") && up.value_source("schema") == Some(ValueSource::CommandLine)
+    })
+}
+
 /// Whether the arguments, which may be wrong, are of a command whose status 1
 /// means findings.
 pub(crate) fn is_audit(arguments: &[OsString]) -> bool {
     let command = Arguments::command().ignore_errors(true);
     let matches = command.try_get_matches_from(arguments);
-    let name = matches.as_ref().ok().and_then(|m| m.subcommand_name());
-    matches!(name, Some("audit" | "verify"))
+    match matches.as_ref().ok().and_then(|m| m.subcommand()) {
+        Some(("audit" | "verify", _)) => true,
+        Some(("jobs", jobs)) => jobs.subcommand_name() == Some("doctor"),
+        _ => false,
+    }
 }
 
 /// Which database.
@@ -78,7 +114,8 @@ pub(crate) struct Connection {
     )]
     database: Option<String>,
 
-    /// PostgreSQL schema that holds the tables; ignored for SQLite
+    /// PostgreSQL schema that holds the tables; ignored for SQLite. `work` takes
+    /// several
     #[arg(
         short,
         long,
@@ -87,20 +124,47 @@ pub(crate) struct Connection {
         value_name = "NAME",
         env = "DATABASE_SCHEMA"
     )]
-    schema: Option<String>,
+    schema: Vec<String>,
 }
 
 impl Connection {
     /// The options of a connection. An empty value is one that is not set, as
     /// deployments write it.
     pub(crate) fn options(&self) -> Result<DatabaseOptions, InvalidDatabaseUrl> {
-        let url = present(self.database.as_deref()).unwrap_or(DEFAULT_DATABASE);
-        // Whoever types a command is told at once that nobody listens there.
-        let options = DatabaseOptions::new(url)?.wait_for_server(false);
-        Ok(match present(self.schema.as_deref()) {
-            Some(schema) => options.schema(schema),
+        let options = self.options_of_pool()?;
+        Ok(match self.schemas().first() {
+            Some(schema) => options.schema(*schema),
             None => options,
         })
+    }
+
+    /// [`options`](Self::options) without a schema, for a pool that several
+    /// share.
+    pub(crate) fn options_of_pool(&self) -> Result<DatabaseOptions, InvalidDatabaseUrl> {
+        let url = present(self.database.as_deref()).unwrap_or(DEFAULT_DATABASE);
+        // Whoever types a command is told at once that nobody listens there.
+        Ok(DatabaseOptions::new(url)?.wait_for_server(false))
+    }
+
+    /// The schemas that were named, each once.
+    pub(crate) fn schemas(&self) -> Vec<&str> {
+        let mut schemas: Vec<&str> = Vec::new();
+        for schema in &self.schema {
+            if let Some(schema) = present(Some(schema))
+                && !schemas.contains(&schema)
+            {
+                schemas.push(schema);
+            }
+        }
+        schemas
+    }
+
+    /// The options of a connection that looks at every schema, and the schema
+    /// that was named in vain.
+    pub(crate) fn options_of_all_schemas(
+        &self,
+    ) -> Result<(DatabaseOptions, Option<&str>), InvalidDatabaseUrl> {
+        Ok((self.options_of_pool()?, self.schemas().first().copied()))
     }
 
     /// Whether the database was named, rather than left to the default.
@@ -123,7 +187,9 @@ pub(crate) enum Command {
     Current(Show),
     /// Search for web sites and save them as prospects
     Discover(Discover),
-    /// Show and cancel jobs
+    /// Work on jobs until it is told to stop
+    Work(Work),
+    /// Show, cancel and examine jobs
     #[command(subcommand)]
     Jobs(Jobs),
     /// Show and export prospects
@@ -160,6 +226,7 @@ mod tests {
         let arguments = |text: &str| text.split(' ').map(OsString::from).collect::<Vec<_>>();
         assert!(is_audit(&arguments("outreach audit --format xml")));
         assert!(is_audit(&arguments("outreach -u sqlite:a verify --nope")));
+        assert!(is_audit(&arguments("outreach jobs doctor --nope")));
         assert!(!is_audit(&arguments("outreach jobs list --status audit")));
         assert!(!is_audit(&arguments("outreach")));
     }
@@ -192,6 +259,29 @@ mod tests {
         for name in ["history", "current", "stamp"] {
             assert!(names.contains(&name), "{name}");
         }
+    }
+
+    #[test]
+    fn one_schema_and_all_of_them_exclude_each_other_wherever_they_stand() {
+        let parsed = |text: &str| {
+            let arguments: Vec<OsString> = text.split(' ').map(OsString::from).collect();
+            parse(&arguments)
+        };
+        for refused in [
+            "outreach -s a migrate up --all-schemas",
+            "outreach migrate up --all-schemas --schema a",
+            "outreach migrate --database-schema a up --all-schemas",
+        ] {
+            let error = parsed(refused).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::ArgumentConflict, "{refused}");
+            let text = error.to_string();
+            assert!(
+                text.contains("--schema") && text.contains("Usage"),
+                "{text}"
+            );
+        }
+        assert!(parsed("outreach migrate up --all-schemas").is_ok());
+        assert!(parsed("outreach migrate up --schema a").is_ok());
     }
 
     #[test]

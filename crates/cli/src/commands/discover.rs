@@ -1,41 +1,91 @@
 //! `outreach discover`: a discovery job from its arguments to its outcome.
 //!
 //! The request is checked and the files are read before the database is looked
-//! for, so that a refusal leaves nothing behind.
+//! for, so that a refusal leaves nothing behind. The job is done as a worker
+//! does it; a worker goes on with one that was left.
 
-mod files;
+mod conflict;
 mod progress;
 mod report;
-
-use std::fmt;
+mod run;
 
 use outreach_domain::{DiscoveryRequest, JobId, JobStatus, Location};
 use outreach_migration::command;
 use outreach_service::{
-    discovery::{Discovery, IdGenerator, RandomIds, run_discovery},
-    jobs::{JobError, NewJob, cancel_job, enqueue_job, find_job},
+    connect::Tenant,
+    discovery::{IdGenerator, RandomIds},
+    jobs::{JobError, NewJob, enqueue_job},
 };
-use sea_orm_migration::sea_orm::DatabaseConnection;
+use serde_json::json;
 
-use self::{files::Files, progress::Progress, report::Outcome};
-use super::migrate;
+use self::report::Outcome;
+use super::{files::Files, migrate};
 use crate::{
     args::{Connection, Discover},
     exit::Error,
+    output,
 };
+
+/// For the query, the heartbeats and the end of the job.
+const CONNECTIONS: u32 = 4;
 
 pub(crate) async fn run(connection: &Connection, arguments: &Discover) -> Result<(), Error> {
     let request = request(arguments)?;
-    let files = Files::open(arguments, &request)?;
+    if arguments.detach {
+        return detach(connection, arguments, &request).await;
+    }
+    let files = Files::open(&arguments.sources, Some(&request))?;
     files.say_notes();
-    let db = database(connection, arguments.migrate).await?;
-    let outcome = discover(&db, &request, &files).await?;
+    let (handler, reports) = files.into_handler();
+    let tenant = database(connection, arguments.migrate).await?;
+    let job = new_job(arguments, &request);
+    let outcome = run::enqueue_and_work(&tenant, &job, &request, handler).await?;
     outcome.say_notes();
-    let printed = outcome.print(&files, arguments.json);
-    migrate::close(db).await?;
+    let printed = outcome.print(&reports, arguments.json);
+    migrate::close(tenant.pool().clone()).await?;
     // That the job failed counts for more than that nobody reads of it.
     succeeded(&outcome)?;
     printed
+}
+
+/// Stores the job for a worker.
+async fn detach(
+    connection: &Connection,
+    arguments: &Discover,
+    request: &DiscoveryRequest,
+) -> Result<(), Error> {
+    let tenant = database(connection, arguments.migrate).await?;
+    let job = new_job(arguments, request);
+    if let Err(error) = enqueue_job(&tenant, &job).await {
+        return Err(not_enqueued(&tenant, error).await);
+    }
+    if arguments.sources.results.is_some() {
+        output::say("note: --results is not used with --detach; the worker takes its own");
+    }
+    let printed = if arguments.json {
+        output::print_json(&json!({ "job": job.id, "status": JobStatus::Pending }))
+    } else {
+        output::print(&format!("{}\n", job.id))
+    };
+    migrate::close(tenant.pool().clone()).await?;
+    printed
+}
+
+/// Says of another discovery what it does, and how to go on.
+async fn not_enqueued(tenant: &Tenant, error: JobError) -> Error {
+    match error {
+        JobError::Conflict { other, .. } => conflict::refusal(tenant, other).await,
+        error => error.into(),
+    }
+}
+
+fn new_job(arguments: &Discover, request: &DiscoveryRequest) -> NewJob {
+    let job = NewJob::discover(JobId::from_uuid(RandomIds.next_id()), request);
+    if arguments.allow_concurrent {
+        job.allow_concurrent()
+    } else {
+        job
+    }
 }
 
 fn request(arguments: &Discover) -> Result<DiscoveryRequest, Error> {
@@ -54,59 +104,13 @@ fn request(arguments: &Discover) -> Result<DiscoveryRequest, Error> {
     )?)
 }
 
-async fn database(connection: &Connection, migrate: bool) -> Result<DatabaseConnection, Error> {
-    if !migrate {
-        return super::connect(connection).await;
+async fn database(connection: &Connection, migrate: bool) -> Result<Tenant, Error> {
+    if migrate {
+        let db = migrate::open(connection, true).await?;
+        command::run(&db, None).await?;
+        migrate::close(db).await?;
     }
-    let db = migrate::open(connection, true).await?;
-    command::run(&db, None).await?;
-    migrate::close(db).await?;
-    super::connect(connection).await
-}
-
-async fn discover(
-    db: &DatabaseConnection,
-    request: &DiscoveryRequest,
-    files: &Files,
-) -> Result<Outcome, Error> {
-    let id = JobId::from_uuid(RandomIds.next_id());
-    enqueue_job(db, &NewJob::discover(id, request)).await?;
-    let progress = Progress::begin(request);
-    let on_progress = |now| progress.show(now);
-    let discovery = Discovery {
-        on_progress: &on_progress,
-        ..Discovery::new(&files.search, files.contacts())
-    };
-    let summary = tokio::select! {
-        summary = run_discovery(db, id, &discovery) => summary,
-        // The query under way is dropped, and with it its transaction.
-        Ok(()) = tokio::signal::ctrl_c() => {
-            progress.end();
-            return Err(interrupted(db, id).await);
-        }
-    };
-    progress.end();
-    let summary = summary.map_err(|error| in_job(id, error))?;
-    let job = find_job(db, id)
-        .await
-        .and_then(|job| job.ok_or(JobError::NotFound { id }))
-        .map_err(|error| in_job(id, error))?;
-    Ok(Outcome { job, summary })
-}
-
-/// Ends the job, which would else stay running with nobody to work on it.
-async fn interrupted(db: &DatabaseConnection, id: JobId) -> Error {
-    match cancel_job(db, id).await {
-        Ok(()) => Error::failed_because(format!(
-            "interrupted: discovery job {id} was cancelled; what it had saved stays"
-        )),
-        Err(error) => in_job(id, error).context("interrupted"),
-    }
-}
-
-/// From here on the request was taken, so whatever goes wrong has failed.
-fn in_job(id: JobId, error: impl Into<anyhow::Error> + fmt::Display) -> Error {
-    Error::failed(error).context(format!("discovery job {id}"))
+    super::connect_tenant(connection, CONNECTIONS).await
 }
 
 fn succeeded(outcome: &Outcome) -> Result<(), Error> {

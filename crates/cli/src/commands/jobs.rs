@@ -1,13 +1,19 @@
 //! `outreach jobs`.
 
-use outreach_domain::JobId;
-use outreach_service::jobs::{
-    Job, JobCursor, JobError, JobFilter, cancel_job, count_jobs, find_job, list_jobs,
-};
-use sea_orm_migration::sea_orm::DatabaseConnection;
-use serde_json::json;
+mod doctor;
 
-use super::{connect, page_request, print_page, say_page};
+use outreach_domain::JobId;
+use outreach_service::{
+    connect::Tenant,
+    jobs::{
+        Job, JobCursor, JobError, JobFilter, JobRun, cancel_job, count_jobs, find_job,
+        find_job_run, list_jobs,
+    },
+};
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use super::{CONNECTIONS, connect_tenant, page_request, print_page, say_page};
 use crate::{
     args::{Connection, Jobs, PageArguments},
     exit::Error,
@@ -15,16 +21,21 @@ use crate::{
 };
 
 pub(crate) async fn run(connection: &Connection, command: Jobs) -> Result<(), Error> {
-    let db = connect(connection).await?;
+    if let Jobs::Doctor { fix, json } = command {
+        let doctor = doctor::run(connection, fix, json).await;
+        return doctor.map_err(Error::could_not_look);
+    }
+    let db = connect_tenant(connection, CONNECTIONS).await?;
     match command {
         Jobs::List { status, kind, page } => list(&db, &JobFilter { kind, status }, page).await,
         Jobs::Show { id, json } => show(&db, id, json).await,
         Jobs::Cancel { id, json } => cancel(&db, id, json).await,
+        Jobs::Doctor { .. } => Ok(()),
     }
 }
 
 async fn list(
-    db: &DatabaseConnection,
+    db: &Tenant,
     filter: &JobFilter,
     arguments: PageArguments<JobCursor>,
 ) -> Result<(), Error> {
@@ -64,10 +75,19 @@ fn saved(job: &Job) -> String {
     saved.map(ToString::to_string).unwrap_or_default()
 }
 
-async fn show(db: &DatabaseConnection, id: JobId, json: bool) -> Result<(), Error> {
+/// A job, and its run while it has not ended.
+#[derive(Serialize)]
+struct Shown {
+    #[serde(flatten)]
+    job: Job,
+    run: Option<JobRun>,
+}
+
+async fn show(db: &Tenant, id: JobId, json: bool) -> Result<(), Error> {
     let job = find_job(db, id).await?.ok_or(JobError::NotFound { id })?;
+    let run = find_job_run(db, id).await?;
     if json {
-        return output::print_json(&job);
+        return output::print_json(&Shown { job, run });
     }
     let mut fields = Fields::default();
     fields
@@ -77,6 +97,9 @@ async fn show(db: &DatabaseConnection, id: JobId, json: bool) -> Result<(), Erro
         .add("created", output::time(job.created_at))
         .add("updated", output::time(job.updated_at))
         .add("error", job.error_message.as_deref().unwrap_or_default());
+    if let Some(run) = &run {
+        add_run(&mut fields, run);
+    }
     for (name, value) in [("params", &job.params), ("result", &job.result)] {
         if let Some(value) = value {
             fields.add(name, value.to_string());
@@ -85,7 +108,44 @@ async fn show(db: &DatabaseConnection, id: JobId, json: bool) -> Result<(), Erro
     output::print(&fields.text())
 }
 
-async fn cancel(db: &DatabaseConnection, id: JobId, json: bool) -> Result<(), Error> {
+fn add_run(fields: &mut Fields, run: &JobRun) {
+    let lease = match (run.lease_expires_at, run.lease_seconds_left) {
+        (Some(time), Some(left)) if left < 0.0 => format!(
+            "{}, ended {} ago",
+            output::time(Some(time)),
+            output::seconds(-left)
+        ),
+        (time, _) => output::time(time),
+    };
+    fields
+        .add(
+            "attempts",
+            format!("{} of {}", run.attempts, run.max_attempts),
+        )
+        .add("owner", run.owner.as_deref().unwrap_or_default())
+        .add("lease", lease)
+        .add("run at", output::time(Some(run.run_at)))
+        .add("deadline", output::time(run.deadline_at))
+        .add("key", run.unique_key.as_deref().unwrap_or_default());
+    if let Some(progress) = &run.progress {
+        fields.add("progress", progress.to_string());
+    }
+    for error in run.errors.iter().filter_map(Value::as_array).flatten() {
+        fields.add("earlier", earlier_error(error));
+    }
+}
+
+fn earlier_error(error: &Value) -> String {
+    match (
+        error.get("attempt"),
+        error.get("error").and_then(Value::as_str),
+    ) {
+        (Some(attempt), Some(text)) => format!("attempt {attempt}: {text}"),
+        _ => error.to_string(),
+    }
+}
+
+async fn cancel(db: &Tenant, id: JobId, json: bool) -> Result<(), Error> {
     cancel_job(db, id).await?;
     if json {
         return output::print_json(&json!({ "job": id, "status": "cancelled" }));

@@ -4,6 +4,7 @@ pub(crate) mod adopt;
 pub(crate) mod audit;
 pub(crate) mod backup;
 pub(crate) mod discover;
+mod files;
 pub(crate) mod guarded;
 pub(crate) mod jobs;
 pub(crate) mod migrate;
@@ -11,10 +12,12 @@ pub(crate) mod prospects;
 pub(crate) mod protect;
 pub(crate) mod reset;
 pub(crate) mod restore;
+mod signals;
 pub(crate) mod verify;
+pub(crate) mod work;
 
 use outreach_service::{
-    connect,
+    connect::{self, Tenant},
     page::{Page, PageRequest},
 };
 use sea_orm_migration::sea_orm::DatabaseConnection;
@@ -22,13 +25,20 @@ use serde::Serialize;
 
 use crate::{args::Connection, exit::Error, output};
 
-/// A list never needs more; a discovery searches one query after the other.
+/// A list never needs more.
 const CONNECTIONS: u32 = 2;
 
 /// Connects to a database that is ready for this build.
 async fn connect(connection: &Connection) -> Result<DatabaseConnection, Error> {
     let options = connection.options()?.max_connections(CONNECTIONS);
     Ok(connect::connect(&options).await?)
+}
+
+/// [`connect`] without anything that stays in a session, so that a pooler in
+/// transaction mode may stand before the server.
+async fn connect_tenant(connection: &Connection, connections: u32) -> Result<Tenant, Error> {
+    let options = connection.options()?.max_connections(connections);
+    Ok(connect::connect_tenant(&options).await?)
 }
 
 /// Prints a page as JSON: how many there are in all, these, and where the next

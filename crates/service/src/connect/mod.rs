@@ -64,6 +64,21 @@ pub async fn connect_tenant(options: &DatabaseOptions) -> Result<Tenant, Connect
     Ok(tenant)
 }
 
+/// A schema of a pool that [`open`] made without one, for several tenants that
+/// share it. The options are those of the pool. Makes sure that the schema is
+/// the one this build was made for, and writes nothing.
+pub async fn connect_schema(
+    options: &DatabaseOptions,
+    pool: &DatabaseConnection,
+    schema: &str,
+) -> Result<Tenant, ConnectError> {
+    let options = options.clone().schema(schema);
+    options.refuse_unusable_schema()?;
+    let tenant = options.tenant(pool.clone());
+    check_schema(&tenant).await?;
+    Ok(tenant)
+}
+
 /// Readers and the writer of an SQLite file do not wait for each other with a
 /// write-ahead log. The mode stays in the file; switching needs the file alone
 /// and does not wait for it, so that another connection may be the one to

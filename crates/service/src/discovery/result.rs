@@ -53,7 +53,8 @@ pub struct DiscoverySummary {
 }
 
 impl DiscoverySummary {
-    pub(super) async fn load<C: ConnectionTrait>(
+    /// What is committed of a job until now, whatever the job's own status is.
+    pub async fn load<C: ConnectionTrait>(
         db: &C,
         job: JobId,
         request: &DiscoveryRequest,

@@ -158,8 +158,8 @@ pub(super) async fn insert_missing_run(
     Ok(())
 }
 
-/// False when another active job has the key.
-async fn insert_run(txn: &mut Transaction<'_>, job: &NewJob) -> Result<bool, JobError> {
+/// Makes a run for a stored job. False when another active job has the key.
+pub(super) async fn insert_run(txn: &mut Transaction<'_>, job: &NewJob) -> Result<bool, JobError> {
     let mut insert = runs_insert();
     insert.values_panic(run_values(txn.get_database_backend(), job));
     if job.unique_key.is_some() {

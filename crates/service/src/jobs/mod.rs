@@ -8,6 +8,7 @@
 
 mod cancel;
 mod claim;
+mod doctor;
 mod enqueue;
 mod error;
 mod finish;
@@ -16,9 +17,14 @@ mod new_job;
 mod queries;
 mod row;
 mod run;
+mod run_state;
 
 pub use cancel::{cancel_job, cancel_job_in_txn};
 pub use claim::{ClaimRequest, ClaimStrategy, ClaimedJob, claim_job, claim_job_in_txn, claim_jobs};
+pub use doctor::{
+    IrregularJob, IrregularJobs, Irregularity, MAX_IRREGULAR, Settlement, find_irregular_jobs,
+    settle_irregular_job,
+};
 pub(crate) use enqueue::WAKE_UP_CHANNEL;
 pub use enqueue::{enqueue_job, enqueue_job_in_txn, enqueue_jobs_in_txn, wake_workers_in_txn};
 pub use error::JobError;
@@ -34,3 +40,4 @@ pub use queries::{JobCursor, JobFilter, count_jobs, find_job, list_jobs};
 pub use row::Job;
 pub use run::{Run, RunToken, record_progress_in_txn};
 pub(crate) use run::{forget_run, refuse_if_lost};
+pub use run_state::{JobRun, find_job_run};

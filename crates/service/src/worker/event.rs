@@ -61,10 +61,18 @@ pub enum WorkerEvent {
         /// The job.
         job: JobId,
     },
-    /// The database can't be reached; the worker goes on trying.
+    /// The database can't be reached, or a tenant's tables can't be read; the
+    /// worker goes on trying. Told at each attempt.
     Unreachable {
+        /// The tenant's schema, when the worker names one.
+        schema: Option<String>,
         /// What it says.
         error: String,
+    },
+    /// After [`Unreachable`](Self::Unreachable): jobs are looked for again.
+    Reachable {
+        /// The tenant's schema, when the worker names one.
+        schema: Option<String>,
     },
 }
 

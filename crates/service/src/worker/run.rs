@@ -87,6 +87,8 @@ struct State<'w> {
     report: WorkerReport,
     woken: mpsc::Receiver<Option<String>>,
     failures: u32,
+    /// The tenants that could not be looked at the last time.
+    away: Vec<bool>,
     /// Ends the task that listens.
     _listening: Option<JoinSet<()>>,
 }
@@ -106,6 +108,7 @@ impl<'w> State<'w> {
             report: WorkerReport::default(),
             woken,
             failures: 0,
+            away: vec![false; worker.tenants.len()],
             _listening: listening,
         }
     }
@@ -136,10 +139,11 @@ impl<'w> State<'w> {
         let mut waiting = ready.len();
         for tenant in ready {
             match self.serve_one(tenant, waiting).await {
-                Ok(Found::Nothing) => self.failures = 0,
-                Ok(Found::Something) => {
-                    self.failures = 0;
-                    found = Found::Something;
+                Ok(looked) => {
+                    self.reachable(tenant);
+                    if looked == Found::Something {
+                        found = Found::Something;
+                    }
                 }
                 Err(error) => {
                     found = Found::Something;
@@ -223,10 +227,27 @@ impl<'w> State<'w> {
         Ok(count)
     }
 
+    fn schema_of(&self, tenant: usize) -> Option<String> {
+        let name = self.worker.tenants[tenant].schema_name();
+        name.map(str::to_owned)
+    }
+
+    fn reachable(&mut self, tenant: usize) {
+        self.failures = 0;
+        if std::mem::take(&mut self.away[tenant]) {
+            let schema = self.schema_of(tenant);
+            self.worker.shared.tell(&WorkerEvent::Reachable { schema });
+        }
+    }
+
     fn unreachable(&mut self, tenant: usize, cause: &JobError) {
         let error = describe(cause);
         warn!(error, "jobs could not be claimed");
-        self.worker.shared.tell(&WorkerEvent::Unreachable { error });
+        let schema = self.schema_of(tenant);
+        self.worker
+            .shared
+            .tell(&WorkerEvent::Unreachable { schema, error });
+        self.away[tenant] = true;
         let doublings = self.failures.min(16);
         self.failures = self.failures.saturating_add(1);
         let wait = self

@@ -3,13 +3,17 @@
 pub(crate) mod audit;
 mod databases;
 mod discover;
+mod doctor;
+mod enqueued;
 mod jobs;
+mod long_jobs;
 mod migrate;
 mod prospects;
 mod refused_files;
 mod tenants;
 mod terminal;
 mod verify;
+mod work;
 
 use std::path::{Path, PathBuf};
 

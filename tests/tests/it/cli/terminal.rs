@@ -104,7 +104,7 @@ async fn help_and_version_succeed_and_no_arguments_are_refused() -> anyhow::Resu
     let help = run(&["--help"]).await?;
     assert_eq!(help.status, Some(0));
     assert!(help.stdout.contains("Exit status:"), "{}", help.stdout);
-    for command in ["migrate", "discover", "jobs", "prospects"] {
+    for command in ["migrate", "discover", "work", "jobs", "prospects"] {
         assert!(help.stdout.contains(command), "{command}");
         assert_eq!(run(&[command, "--help"]).await?.status, Some(0));
     }

@@ -205,7 +205,7 @@ async fn f44_a_worker_waits_for_a_server_that_went_away() {
     let worker = worker(&jobs, &tenant)
         .handle(kind(), Answering::done())
         .watch(move |event| match event {
-            WorkerEvent::Unreachable { error } => told.send(error.clone()).unwrap(),
+            WorkerEvent::Unreachable { error, .. } => told.send(error.clone()).unwrap(),
             WorkerEvent::Ended { end, .. } => ended.send(end.clone()).unwrap(),
             _ => {}
         })

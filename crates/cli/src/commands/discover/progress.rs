@@ -7,6 +7,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use outreach_domain::DiscoveryRequest;
 use outreach_service::discovery::DiscoveryProgress;
 
+#[derive(Clone)]
 pub(super) struct Progress(ProgressBar);
 
 impl Progress {
@@ -36,6 +37,11 @@ impl Progress {
             "{} found, {} saved",
             counters.found, counters.saved
         ));
+    }
+
+    /// Says something on a line of its own, above the bar.
+    pub(super) fn say(&self, line: &str) {
+        self.0.suspend(|| crate::output::say(line));
     }
 
     /// Takes the bar off the terminal, so that what follows begins on a line of

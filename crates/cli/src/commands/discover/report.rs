@@ -9,8 +9,7 @@ use outreach_service::{
 };
 use serde_json::{Value, json};
 
-use super::files::Files;
-use crate::{exit::Error, output};
+use crate::{commands::files::Reports, exit::Error, output};
 
 /// Results that are named one by one on a terminal.
 const MAX_NAMED: usize = 10;
@@ -24,7 +23,7 @@ pub(super) struct Outcome {
 }
 
 impl Outcome {
-    pub(super) fn print(&self, files: &Files, json: bool) -> Result<(), Error> {
+    pub(super) fn print(&self, files: &Reports, json: bool) -> Result<(), Error> {
         if json {
             return output::print_json(&json!({
                 "job": self.job.id,

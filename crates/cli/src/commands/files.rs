@@ -2,77 +2,96 @@
 
 use outreach_domain::{DiscoveryRequest, excerpt};
 use outreach_providers::files::{ContactFile, FileSearch, LoadReport, QueryInFile};
-use outreach_service::discovery::{Contacts, SearchQuery};
+use outreach_service::discovery::{DiscoveryHandler, SearchQuery};
 use serde_json::{Value, json};
 
-use crate::{args::Discover, exit::Error, output};
+use crate::{args::Sources, exit::Error, output};
 
 /// Rows and queries that are named one by one on a terminal.
 const MAX_NAMED: usize = 10;
 
-/// The files of a discovery, read.
+/// The files, read.
 #[derive(Debug)]
 pub(super) struct Files {
-    pub(super) search: FileSearch,
-    results: LoadReport,
-    contacts: Option<(ContactFile, LoadReport)>,
+    search: FileSearch,
+    contacts: Option<ContactFile>,
     contact_required: bool,
+    pub(super) reports: Reports,
+}
+
+/// What was read, and what was not.
+#[derive(Debug)]
+pub(super) struct Reports {
+    results: LoadReport,
+    contacts: Option<LoadReport>,
     /// Rows that answer none of the queries.
     unmatched: u64,
 }
 
 impl Files {
-    /// Reads the files. Blocks, which on the main thread holds up nobody.
-    pub(super) fn open(arguments: &Discover, request: &DiscoveryRequest) -> Result<Self, Error> {
-        let Some(results) = &arguments.results else {
+    /// Reads the files. Blocks, which on the main thread holds up nobody. Of a
+    /// request it is known which rows will not be found.
+    pub(super) fn open(
+        sources: &Sources,
+        request: Option<&DiscoveryRequest>,
+    ) -> Result<Self, Error> {
+        let Some(results) = &sources.results else {
             return Err(Error::refused_because(
                 "no search provider is configured; name a file or directory of search results \
                  with --results",
             ));
         };
         let (search, results) = FileSearch::open(results)?;
-        let contacts = arguments.contacts.as_deref().map(ContactFile::open);
-        let contacts = contacts.transpose()?;
+        let contacts = sources.contacts.as_deref().map(ContactFile::open);
+        let (contacts, contacts_report) = contacts.transpose()?.unzip();
+        let unmatched = request.map_or(0, |request| search.unmatched(&queries(request)));
         Ok(Self {
-            unmatched: search.unmatched(&queries(request)),
             search,
-            results,
             contacts,
-            contact_required: arguments.require_contact,
+            contact_required: sources.require_contact,
+            reports: Reports {
+                results,
+                contacts: contacts_report,
+                unmatched,
+            },
         })
     }
 
-    /// Where contacts come from.
-    pub(super) fn contacts(&self) -> Contacts<'_> {
-        match &self.contacts {
-            Some((finder, _)) if self.contact_required => Contacts::Required(finder),
-            Some((finder, _)) => Contacts::Deferred(Some(finder)),
-            None => Contacts::Deferred(None),
-        }
+    /// What does discoveries with these files.
+    pub(super) fn into_handler(self) -> (DiscoveryHandler, Reports) {
+        let handler = DiscoveryHandler::new(self.search);
+        let handler = match self.contacts {
+            Some(finder) => handler.contacts(finder, self.contact_required),
+            None => handler,
+        };
+        (handler, self.reports)
     }
 
     /// Says what was not read, and what will not be found.
     pub(super) fn say_notes(&self) {
-        say_set_aside("results", &self.results);
-        if let Some((_, report)) = &self.contacts {
+        let reports = &self.reports;
+        say_set_aside("results", &reports.results);
+        if let Some(report) = &reports.contacts {
             say_set_aside("contacts", report);
         }
-        if self.unmatched > 0 {
+        if reports.unmatched > 0 {
             output::say(&format!(
                 "note: {} of {} rows answer none of the job's searches; the results hold {}",
-                self.unmatched,
-                self.results.rows_read,
+                reports.unmatched,
+                reports.results.rows_read,
                 listed(&self.search.queries_in_file()),
             ));
         }
     }
+}
 
+impl Reports {
     pub(super) fn to_json(&self) -> Value {
         let mut results = report_json(&self.results);
         results["unmatched"] = self.unmatched.into();
         json!({
             "results": results,
-            "contacts": self.contacts.as_ref().map(|(_, report)| report_json(report)),
+            "contacts": self.contacts.as_ref().map(report_json),
         })
     }
 }
