@@ -61,6 +61,11 @@ class Server:
         query = urllib.parse.urlencode({"host": self.folder, "user": "postgres"})
         return f"{driver}:///{database}?{query}"
 
+    def pid(self):
+        """The process that all others of the server descend from."""
+        with open(os.path.join(self.folder, "data", "postmaster.pid"), encoding="ascii") as file:
+            return int(file.readline())
+
     def sql(self, database, text):
         """Runs statements and returns what the last one said."""
         command = [program("psql"), "-XqAt", "-v", "ON_ERROR_STOP=1", self.url(database)]
@@ -71,8 +76,8 @@ class Server:
         self.sql("postgres", f'create database "{database}"')
         return self.url(database)
 
-    def statements(self, database, command):
-        """Runs a command, and counts what the server executes for it."""
+    def log_of(self, database, command):
+        """Runs a command, and returns what the server logs of its statements."""
         self.sql("postgres", f'alter database "{database}" set log_statement = \'all\'')
         log = pathlib.Path(self.folder, "log")
         before = log.stat().st_size
@@ -80,11 +85,15 @@ class Server:
         subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
         with log.open("rb") as lines:
             lines.seek(before)
-            heads = (f"{database} LOG:  statement: ", f"{database} LOG:  execute ")
-            heads = tuple(head.encode() for head in heads)
-            count = sum(line.startswith(heads) for line in lines)
+            logged = lines.read().decode(errors="replace")
         self.sql("postgres", f'alter database "{database}" reset log_statement')
-        return count
+        return logged
+
+    def statements(self, database, command):
+        """Runs a command, and counts what the server executes for it."""
+        heads = (f"{database} LOG:  statement: ", f"{database} LOG:  execute ")
+        logged = self.log_of(database, command)
+        return sum(line.startswith(heads) for line in logged.split("\n"))
 
 
 @contextlib.contextmanager

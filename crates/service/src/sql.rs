@@ -82,16 +82,20 @@ pub(crate) fn seconds_until(
     }
 }
 
-/// Whether a column holds one of the keys. PostgreSQL takes them as one array,
-/// so that the statement's text is the same for any number.
+/// Whether a column holds one of the keys. PostgreSQL takes several as one
+/// array, so that the statement's text is the same for any number; but one key
+/// alone, because it takes any array for ten keys, finds a plan for one cheaper,
+/// and plans the statement anew each time.
 pub(crate) fn is_one_of<C: IntoColumnRef>(
     backend: DbBackend,
     column: C,
     keys: impl IntoIterator<Item = Uuid>,
 ) -> SimpleExpr {
     let column = Expr::col(column);
-    match backend {
-        DbBackend::Sqlite => column.is_in(keys),
+    let keys: Vec<Uuid> = keys.into_iter().collect();
+    match (backend, keys.as_slice()) {
+        (DbBackend::Sqlite, _) => column.is_in(keys),
+        (_, [key]) => column.eq(*key),
         _ => PgExpr::eq_any(column, keys),
     }
 }

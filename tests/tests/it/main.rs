@@ -18,6 +18,8 @@ mod discovery;
 #[cfg(test)]
 mod entities;
 #[cfg(test)]
+mod job_statements;
+#[cfg(test)]
 mod jobs;
 #[cfg(test)]
 mod migration;

@@ -7,7 +7,7 @@ use outreach_domain::{JobId, JobStatus, excerpt};
 use outreach_entity::job_runs;
 use sea_orm::{
     ConnectionTrait, DbBackend, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
-    sea_query::{Expr, ExprTrait, LockBehavior, LockType, Query},
+    sea_query::{Expr, ExprTrait, LockBehavior, LockType, Order, Query, SelectStatement},
 };
 use serde_json::Value;
 use uuid::Uuid;
@@ -267,28 +267,40 @@ pub async fn waiting_work<C: ConnectionTrait>(
     kinds: &[outreach_domain::JobKind],
 ) -> Result<WaitingWork, JobError> {
     let backend = db.get_database_backend();
-    let one = || {
-        Query::select()
-            .expr(Expr::value(1))
-            .from(job_runs::Entity)
-            .limit(1)
-            .take()
+    // The first by the index that a claim or a release walks. EXISTS would drop
+    // the order, and read the table until it meets a row by chance.
+    let first = |mut select: SelectStatement, order: &[job_runs::Column]| {
+        select.expr(Expr::value(1)).from(job_runs::Entity).limit(1);
+        for column in order {
+            select.order_by(*column, Order::Asc);
+        }
+        Expr::SubQuery(None, Box::new(select.into())).is_not_null()
     };
     let mut claimable = Expr::value(false);
     for kind in kinds {
-        let waiting = one()
+        let waiting = Query::select()
             .and_where(job_runs::COLUMN.job_type.eq(kind.as_str()))
             .and_where(job_runs::COLUMN.run_token.is_null())
             .and_where(Expr::col(job_runs::Column::RunAt).lte(sql::now(backend)))
             .take();
-        claimable = claimable.or(Expr::exists(waiting));
+        claimable = claimable.or(first(
+            waiting,
+            &[
+                job_runs::Column::Priority,
+                job_runs::Column::RunAt,
+                job_runs::Column::JobId,
+            ],
+        ));
     }
-    let expired = one()
+    let expired = Query::select()
         .and_where(Expr::col(job_runs::Column::LeaseExpiresAt).lt(sql::now(backend)))
         .take();
     let look = Query::select()
         .expr_as(claimable, "claimable")
-        .expr_as(Expr::exists(expired), "expired")
+        .expr_as(
+            first(expired, &[job_runs::Column::LeaseExpiresAt]),
+            "expired",
+        )
         .take();
     let Some(row) = db.query_one(&look).await? else {
         return Ok(WaitingWork::default());

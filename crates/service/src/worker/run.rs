@@ -272,6 +272,9 @@ impl<'w> State<'w> {
                 () = shutdown.cancelled() => return,
                 Some(ended) = self.attempts.join_next(), if !self.attempts.is_empty() => {
                     self.ended(ended);
+                    // Those that were completed together with it get as far, so
+                    // that one claim fills the room of all.
+                    tokio::task::yield_now().await;
                     while let Some(ended) = self.attempts.try_join_next() {
                         self.ended(ended);
                     }
