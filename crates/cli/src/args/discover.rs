@@ -6,6 +6,10 @@ use outreach_domain::{Category, DEFAULT_MAX_RESULTS, Location};
 use super::Sources;
 
 #[derive(Debug, Args)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is an option of its own"
+)]
 pub(crate) struct Discover {
     /// What to search for, separated by commas; may be repeated
     #[arg(short, long, value_name = "WORDS")]

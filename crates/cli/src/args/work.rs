@@ -10,6 +10,10 @@ use super::Sources;
 const LONGEST_SECONDS: f64 = 86_400.0;
 
 #[derive(Debug, Args)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is an option of its own"
+)]
 pub(crate) struct Work {
     #[command(flatten)]
     pub(crate) sources: Sources,

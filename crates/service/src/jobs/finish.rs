@@ -1,7 +1,7 @@
 //! How a run ends: the job is completed, has failed, is tried again later, or
 //! is given back. Each proves the run first, in the same transaction.
 
-use std::time::Duration;
+use std::{fmt::Write as _, time::Duration};
 
 use outreach_domain::{JobId, JobStatus, excerpt};
 use outreach_entity::{job_runs, jobs};
@@ -370,7 +370,7 @@ pub(super) fn last_error_text(errors: &Value, last: &str, attempts: i32) -> Stri
             .get("error")
             .and_then(Value::as_str)
             .unwrap_or_default();
-        text.push_str(&format!("; attempt {}: {message}", word("attempt")));
+        let _ = write!(text, "; attempt {}: {message}", word("attempt"));
     }
     text
 }

@@ -1,6 +1,6 @@
 //! `outreach jobs doctor`.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt::Write as _};
 
 use outreach_domain::excerpt;
 use outreach_service::{
@@ -116,13 +116,13 @@ fn text(left: &[IrregularJobs], fix: bool) -> String {
     let mut may_be_fixed = false;
     for one in left {
         let jobs = output::counted(one.count, "job");
-        text.push_str(&format!("{jobs} {}\n", one.irregularity));
+        let _ = writeln!(text, "{jobs} {}", one.irregularity);
         for job in &one.jobs {
-            text.push_str(&format!("  {}{}\n", described(job), since(job)));
+            let _ = writeln!(text, "  {}{}", described(job), since(job));
         }
         let more = one.count.saturating_sub(one.jobs.len() as u64);
         if more > 0 {
-            text.push_str(&format!("  … and {more} more\n"));
+            let _ = writeln!(text, "  … and {more} more");
         }
         may_be_fixed |= one.irregularity != Irregularity::RunningElsewhere;
     }

@@ -3,6 +3,7 @@
 
 use std::{
     collections::{HashMap, HashSet},
+    fmt::Write as _,
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
@@ -100,27 +101,13 @@ impl Watch {
         let known = self.state().under_way.remove(&job);
         let mut line = format!("job {job}");
         if let Some(known) = &known {
-            line.push_str(&format!(" ({})", known.kind));
+            let _ = write!(line, " ({})", known.kind);
             line.push_str(&self.place(known.schema.as_deref()));
         }
         line.push_str(": ");
-        line.push_str(&match end {
-            AttemptEnd::Completed => "completed".to_owned(),
-            AttemptEnd::Failed { reason } => format!("failed: {}", excerpt(reason, MAX_REASON)),
-            AttemptEnd::Retried { reason, delay } => format!(
-                "is tried again in {}: {}",
-                seconds(delay.as_secs_f64()),
-                excerpt(reason, MAX_REASON)
-            ),
-            AttemptEnd::Released => "given back".to_owned(),
-            AttemptEnd::Lost => "cancelled, or taken by another worker".to_owned(),
-            AttemptEnd::Unrecorded { reason } => {
-                format!("left until its lease ends: {}", excerpt(reason, MAX_REASON))
-            }
-            end => format!("{end:?}"),
-        });
+        line.push_str(&how(end));
         if let Some(saved) = known.and_then(|known| known.saved) {
-            line.push_str(&format!(", {saved} saved"));
+            let _ = write!(line, ", {saved} saved");
         }
         line
     }
@@ -134,6 +121,25 @@ impl Watch {
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// How an attempt ended, in words.
+fn how(end: &AttemptEnd) -> String {
+    match end {
+        AttemptEnd::Completed => "completed".to_owned(),
+        AttemptEnd::Failed { reason } => format!("failed: {}", excerpt(reason, MAX_REASON)),
+        AttemptEnd::Retried { reason, delay } => format!(
+            "is tried again in {}: {}",
+            seconds(delay.as_secs_f64()),
+            excerpt(reason, MAX_REASON)
+        ),
+        AttemptEnd::Released => "given back".to_owned(),
+        AttemptEnd::Lost => "cancelled, or taken by another worker".to_owned(),
+        AttemptEnd::Unrecorded { reason } => {
+            format!("left until its lease ends: {}", excerpt(reason, MAX_REASON))
+        }
+        end => format!("{end:?}"),
     }
 }
 

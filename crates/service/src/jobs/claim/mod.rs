@@ -195,19 +195,19 @@ async fn start_claimed(
     token: RunToken,
 ) -> Result<Vec<ClaimedJob>, JobError> {
     let rows = txn.query_all(claim).await?;
-    let mut taken = rows
+    let mut rows = rows
         .iter()
         .map(Taken::read)
         .collect::<Result<Vec<_>, _>>()?;
-    if taken.is_empty() {
+    if rows.is_empty() {
         return Ok(Vec::new());
     }
-    let mut params = start(txn, &taken).await?;
+    let mut params = start(txn, &rows).await?;
     // The order of the claim; RETURNING has none.
-    taken.sort_by(|a, b| (a.priority, a.run_at, a.job).cmp(&(b.priority, b.run_at, b.job)));
-    let mut claimed = Vec::with_capacity(taken.len());
+    rows.sort_by_key(|run| (run.priority, run.run_at, run.job));
+    let mut claimed = Vec::with_capacity(rows.len());
     let mut ended = Vec::new();
-    for run in taken {
+    for run in rows {
         match params.iter().position(|(id, _)| *id == run.job) {
             Some(index) => {
                 let (_, params) = params.swap_remove(index);
