@@ -14,6 +14,7 @@
 //! limit after which the test fails.
 
 mod built_program;
+pub mod chaos;
 mod command;
 mod generated_files;
 mod matrix;

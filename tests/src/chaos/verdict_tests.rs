@@ -1,0 +1,1 @@
+//! Each invariant is seen broken once.
