@@ -81,3 +81,44 @@ macro_rules! matrix_tests_empty {
         $crate::matrix_tests!(on_empty: $($name),+);
     };
 }
+
+/// Makes tests `sqlite::<name>`, `postgres::<name>`, `postgres_portable::<name>`
+/// and `pgbouncer::<name>` of each named async function, which takes a
+/// [`JobDb`](crate::JobDb).
+///
+/// A module can hold one call of this or of [`matrix_tests!`], because both make
+/// modules of the same names.
+///
+/// ```
+/// use outreach_tests::{JobDb, job_tests};
+///
+/// job_tests! {
+///     the_queue_is_empty_at_first,
+/// }
+///
+/// async fn the_queue_is_empty_at_first(jobs: JobDb) -> anyhow::Result<()> {
+///     assert_eq!(jobs.db.count("select count(*) from job_runs").await?, 0);
+///     Ok(())
+/// }
+/// ```
+#[macro_export]
+macro_rules! job_tests {
+    (@on $place:ident: $($name:ident),+) => {
+        #[cfg(test)]
+        mod $place {$(
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $name() -> ::anyhow::Result<()> {
+                let jobs = $crate::JobDb::$place().await?;
+                // Boxed, so that a test's future does not fill a thread's stack.
+                let outcome = ::std::boxed::Box::pin(super::$name(jobs)).await;
+                $crate::TestOutcome::into_result(outcome)
+            }
+        )+}
+    };
+    ($($name:ident),+ $(,)?) => {
+        $crate::job_tests!(@on sqlite: $($name),+);
+        $crate::job_tests!(@on postgres: $($name),+);
+        $crate::job_tests!(@on postgres_portable: $($name),+);
+        $crate::job_tests!(@on pgbouncer: $($name),+);
+    };
+}

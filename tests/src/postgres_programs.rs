@@ -91,7 +91,7 @@ impl PostgresPrograms {
 impl Account {
     /// PostgreSQL refuses to run as root, so root's tests run it as `postgres`
     /// or, where that user does not exist, as `nobody`.
-    fn of_the_server() -> anyhow::Result<Option<Self>> {
+    pub(crate) fn of_the_server() -> anyhow::Result<Option<Self>> {
         if id(&["-u"])? != 0 {
             return Ok(None);
         }

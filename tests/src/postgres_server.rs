@@ -1,6 +1,6 @@
 //! The PostgreSQL server that tests use.
 
-use std::env;
+use std::{env, time::Duration};
 
 use anyhow::Context;
 use sea_orm::sqlx::{
@@ -11,6 +11,9 @@ use tokio::sync::OnceCell;
 use url::Url;
 
 use crate::server_process::ServerProcess;
+
+/// How long a standby may take until its primary waits for it.
+const LONGEST_WAIT: Duration = Duration::from_mins(1);
 
 /// A PostgreSQL server for tests.
 ///
@@ -60,8 +63,10 @@ impl PostgresServer {
     }
 
     /// Starts a hot standby of this private server. It has all that was committed
-    /// here before this call; when later changes arrive there is left open.
-    /// Blocks for some seconds, in a runtime of several threads.
+    /// here before this call, and follows: what is committed later arrives there
+    /// some time after. [`PostgresServer::start_synchronous_standby`] makes
+    /// commits wait for it. Blocks for some seconds, in a runtime of several
+    /// threads.
     ///
     /// # Errors
     ///
@@ -72,6 +77,63 @@ impl PostgresServer {
         Self::private_server(tokio::task::block_in_place(|| {
             ServerProcess::start_standby(primary)
         })?)
+    }
+
+    /// Starts a hot standby as [`PostgresServer::start_standby`] does, without
+    /// which no commit returns here from now on: what a client has been told is
+    /// committed survives the loss of this server. While the standby is away,
+    /// commits wait without limit.
+    ///
+    /// # Errors
+    ///
+    /// As [`PostgresServer::start_standby`], and when the standby does not begin
+    /// to stream within a minute.
+    pub async fn start_synchronous_standby(&self) -> anyhow::Result<Self> {
+        let standby = self.start_standby()?;
+        // After the copy, which would have the setting too and, once promoted,
+        // wait for a standby of its own.
+        self.execute("alter system set synchronous_standby_names = '*'")
+            .await?;
+        self.execute("select pg_reload_conf()").await?;
+        tokio::time::timeout(LONGEST_WAIT, self.wait_until_synchronous())
+            .await
+            .with_context(|| {
+                format!(
+                    "no synchronous standby; the standby's log says:\n{}",
+                    standby.log()
+                )
+            })??;
+        Ok(standby)
+    }
+
+    async fn wait_until_synchronous(&self) -> anyhow::Result<()> {
+        let mut connection = self.connect().await?;
+        let synchronous = "select from pg_stat_replication where sync_state = 'sync'";
+        while raw_sql(synchronous)
+            .fetch_optional(&mut connection)
+            .await?
+            .is_none()
+        {
+            tokio::task::yield_now().await;
+        }
+        // Commits begin to wait when the checkpointer has read the setting, which
+        // it does before it answers this.
+        raw_sql("checkpoint").execute(&mut connection).await?;
+        connection.close().await?;
+        Ok(())
+    }
+
+    /// Makes a private standby a server of its own, which takes writes when this
+    /// returns. Its primary is not told: stop it first. Blocks for some seconds,
+    /// in a runtime of several threads.
+    ///
+    /// # Errors
+    ///
+    /// When the server is not private or no standby, or does not get there
+    /// within a minute; the message then holds its log.
+    pub fn promote(&self) -> anyhow::Result<()> {
+        let standby = self.private()?;
+        tokio::task::block_in_place(|| standby.promote())
     }
 
     fn private_server(process: ServerProcess) -> anyhow::Result<Self> {
@@ -165,6 +227,11 @@ impl PostgresServer {
         self.process
             .as_ref()
             .context("the server of TEST_POSTGRES_URL is not ours to stop: use `start`")
+    }
+
+    /// The URL that the server was given or made with.
+    pub(crate) fn maintenance_url(&self) -> &Url {
+        &self.maintenance_url
     }
 
     async fn connect(&self) -> anyhow::Result<PgConnection> {

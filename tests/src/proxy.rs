@@ -10,17 +10,15 @@ use std::{
 
 use anyhow::{Context, bail};
 use tokio::{
-    io::AsyncWriteExt,
-    net::{
-        TcpListener, TcpStream,
-        tcp::{OwnedReadHalf, OwnedWriteHalf},
-    },
+    net::TcpListener,
     sync::watch,
     task::{JoinHandle, JoinSet},
 };
 use url::Url;
 
-use crate::wire::{ClientSession, Message, Opening, Request};
+use crate::wire::{Message, Sql};
+
+mod connection;
 
 /// How long [`Proxy::wait_for_faults`] waits before it fails the test.
 const LONGEST_WAIT: Duration = Duration::from_mins(1);
@@ -46,6 +44,15 @@ pub enum Fault {
         /// The number of statements that are still passed on.
         after: u64,
     },
+    /// The statement that comes after so many others, counted as for
+    /// [`Fault::DropBeforeStatement`], is not passed on, nor is anything that its
+    /// client sends after it, until another fault is set. Other connections go
+    /// on. When the held client ends meanwhile, what is held is thrown away and
+    /// the server sees the end.
+    HoldBeforeStatement {
+        /// The number of statements that are still passed on.
+        after: u64,
+    },
     /// Connections stay open and nothing is passed on, in either direction, until
     /// another fault is set.
     Stall,
@@ -67,10 +74,13 @@ pub struct Proxy {
 
 #[derive(Debug)]
 struct Shared {
-    upstream: (String, u16),
+    upstream: Mutex<(String, u16)>,
     fault: watch::Sender<Fault>,
     fired: watch::Sender<u64>,
-    statements: AtomicU64,
+    /// Statements since the fault was set.
+    counted: AtomicU64,
+    /// Statements since they were last forgotten.
+    recorded: Mutex<Vec<String>>,
     connections: Mutex<JoinSet<anyhow::Result<()>>>,
 }
 
@@ -81,13 +91,12 @@ impl Proxy {
     ///
     /// When the URL has no host, or no port can be had.
     pub async fn start(upstream: &str) -> anyhow::Result<Self> {
-        let url = Url::parse(upstream)?;
-        let host = url.host_str().context("the server's URL has no host")?;
         let shared = Arc::new(Shared {
-            upstream: (host.to_owned(), url.port().unwrap_or(5432)),
+            upstream: Mutex::new(address(upstream)?),
             fault: watch::Sender::new(Fault::None),
             fired: watch::Sender::new(0),
-            statements: AtomicU64::new(0),
+            counted: AtomicU64::new(0),
+            recorded: Mutex::default(),
             connections: Mutex::new(JoinSet::new()),
         });
         let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
@@ -124,9 +133,35 @@ impl Proxy {
         Ok(url.into())
     }
 
+    /// Sends new connections to the server of this URL from now on. Open ones stay
+    /// where they are until they are cut.
+    ///
+    /// # Errors
+    ///
+    /// When the URL cannot be parsed or has no host.
+    pub fn set_upstream(&self, url: &str) -> anyhow::Result<()> {
+        *lock(&self.shared.upstream) = address(url)?;
+        Ok(())
+    }
+
+    /// The SQL that clients sent to be run since the start or
+    /// [`Proxy::clear_statements`], in the order of its arrival over all
+    /// connections: each execution of a prepared statement, each message of
+    /// unprepared SQL, which may hold several statements. Includes what a fault
+    /// held or cut off, as the last.
+    #[must_use]
+    pub fn statements(&self) -> Vec<String> {
+        lock(&self.shared.recorded).clone()
+    }
+
+    /// Forgets the statements so far.
+    pub fn clear_statements(&self) {
+        lock(&self.shared.recorded).clear();
+    }
+
     /// Sets what goes wrong from now on.
     pub fn set_fault(&self, fault: Fault) {
-        self.shared.statements.store(0, Ordering::SeqCst);
+        self.shared.counted.store(0, Ordering::SeqCst);
         self.shared.fault.send_replace(fault);
     }
 
@@ -145,7 +180,8 @@ impl Proxy {
     }
 
     /// How many faults have happened since the start. A stall counts once for
-    /// each message that it holds up, a refusal once for each connection.
+    /// each message that it holds up, a refusal once for each connection, a held
+    /// statement once when it is held.
     #[must_use]
     pub fn faults_fired(&self) -> u64 {
         *self.shared.fired.borrow()
@@ -209,19 +245,38 @@ impl Shared {
         Ok(())
     }
 
-    /// Whether the connection is to be cut in place of this request.
-    fn cuts_before(&self, request: Request) -> bool {
-        let (Request::Run { commits } | Request::RunUntilSync { commits }) = request else {
-            return false;
-        };
+    /// Whether the connection is to be cut in place of this statement.
+    fn cuts_before(&self, sql: &Sql) -> bool {
         let fault = *self.fault.borrow();
         match fault {
-            Fault::DropBeforeCommit => commits && self.take(fault),
+            Fault::DropBeforeCommit => sql.commits() && self.take(fault),
             Fault::DropBeforeStatement { after } => {
-                self.statements.fetch_add(1, Ordering::SeqCst) >= after && self.take(fault)
+                self.counted.fetch_add(1, Ordering::SeqCst) >= after && self.take(fault)
             }
             _ => false,
         }
+    }
+
+    /// What says when the statement may be passed on, where it has to be held.
+    fn holds_before_statement(&self) -> Option<watch::Receiver<Fault>> {
+        let mut fault = self.fault.subscribe();
+        let Fault::HoldBeforeStatement { after } = *fault.borrow_and_update() else {
+            return None;
+        };
+        // One statement has this number, so that one connection is held.
+        let held = self.counted.fetch_add(1, Ordering::SeqCst) == after;
+        if held {
+            self.fire();
+        }
+        held.then_some(fault)
+    }
+
+    fn record(&self, sql: &str) {
+        lock(&self.recorded).push(sql.to_owned());
+    }
+
+    fn upstream(&self) -> (String, u16) {
+        lock(&self.upstream).clone()
     }
 }
 
@@ -231,128 +286,21 @@ async fn listen(listener: TcpListener, shared: Arc<Shared>) {
             shared.fire();
             continue;
         }
-        let connection = serve(client, Arc::clone(&shared));
+        let connection = connection::serve(client, Arc::clone(&shared));
         let mut connections = lock(&shared.connections);
         while connections.try_join_next().is_some() {}
         connections.spawn(connection);
     }
 }
 
-/// Passes messages on until either side ends or a fault cuts the connection.
-/// Both sockets are closed when this returns or is aborted.
-async fn serve(mut client: TcpStream, shared: Arc<Shared>) -> anyhow::Result<()> {
-    let (host, port) = &shared.upstream;
-    let mut server = TcpStream::connect((host.as_str(), *port)).await?;
-    client.set_nodelay(true)?;
-    server.set_nodelay(true)?;
-    loop {
-        match Opening::read(&mut client).await? {
-            None => return Ok(()),
-            Some(Opening::Encryption) => client.write_all(b"N").await?,
-            Some(Opening::Session(bytes)) => {
-                server.write_all(&bytes).await?;
-                break;
-            }
-        }
-    }
-    let (from_client, mut to_client) = client.into_split();
-    let (mut from_server, to_server) = server.into_split();
-    let swallowed = watch::Sender::new(None);
-    let mut requests = Box::pin(pass_requests(from_client, to_server, &shared, &swallowed));
-    let mut replies = Box::pin(pass_replies(
-        &mut from_server,
-        &mut to_client,
-        &shared,
-        &swallowed,
-    ));
-    let ended = tokio::select! {
-        ended = &mut requests => ended?,
-        ended = &mut replies => return ended,
-    };
-    // Closes the way to the server.
-    drop(requests);
-    match ended {
-        // The server may have more to say, such as why it ends.
-        Ended::ByPeer => replies.await,
-        Ended::ByFault => {
-            drop(replies);
-            // When the server has ended the session it has rolled back, so that
-            // whoever sees the fault sees no half of the transaction.
-            tokio::io::copy(&mut from_server, &mut tokio::io::sink()).await?;
-            shared.fire();
-            Ok(())
-        }
-    }
+/// Host and port of a server.
+fn address(url: &str) -> anyhow::Result<(String, u16)> {
+    let url = Url::parse(url)?;
+    let host = url.host_str().context("the server's URL has no host")?;
+    Ok((host.to_owned(), url.port().unwrap_or(5432)))
 }
 
-enum Ended {
-    ByPeer,
-    ByFault,
-}
-
-/// Passes on what the client sends. `swallowed` gets the number of the reply
-/// that is not to be passed on.
-async fn pass_requests(
-    mut client: OwnedReadHalf,
-    mut server: OwnedWriteHalf,
-    shared: &Shared,
-    swallowed: &watch::Sender<Option<u64>>,
-) -> anyhow::Result<Ended> {
-    let mut session = ClientSession::default();
-    // The server says ReadyForQuery once after the login and once for each of
-    // these, in their order.
-    let mut awaited = 1;
-    while let Some(message) = Message::read(&mut client).await? {
-        shared.pass_stall().await?;
-        shared.pass_begin_stall(&message).await?;
-        let request = session.read(&message);
-        if shared.cuts_before(request) {
-            return Ok(Ended::ByFault);
-        }
-        if let Request::Run { commits: true } | Request::RunUntilSync { commits: true } = request
-            && shared.take(Fault::SwallowCommitReply)
-        {
-            // Known before the server can answer, and by number: the replies to
-            // what was sent before may still be under way.
-            swallowed.send_replace(Some(awaited + 1));
-        }
-        if matches!(request, Request::Run { .. } | Request::Sync) {
-            awaited += 1;
-        }
-        server.write_all(message.bytes()).await?;
-    }
-    server.shutdown().await?;
-    Ok(Ended::ByPeer)
-}
-
-/// Passes on what the server sends, up to the reply that is to be swallowed:
-/// of that one it waits for the end, and returns.
-async fn pass_replies(
-    server: &mut OwnedReadHalf,
-    client: &mut OwnedWriteHalf,
-    shared: &Shared,
-    swallowed: &watch::Sender<Option<u64>>,
-) -> anyhow::Result<()> {
-    let mut ready = 0;
-    while let Some(message) = Message::read(server).await? {
-        shared.pass_stall().await?;
-        if message.tag == b'Z' {
-            ready += 1;
-        }
-        let swallow = *swallowed.borrow();
-        match swallow {
-            Some(reply) if ready == reply => {
-                shared.fire();
-                return Ok(());
-            }
-            Some(reply) if ready + 1 == reply && message.tag != b'Z' => {}
-            _ => client.write_all(message.bytes()).await?,
-        }
-    }
-    Ok(())
-}
-
-/// A test that panicked while it held the lock left the set whole.
+/// A test that panicked while it held the lock left the value whole.
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -2,4 +2,8 @@
 
 mod databases;
 mod faults;
+mod jobs;
+mod pgbouncer;
 mod servers;
+mod standby;
+mod statements;

@@ -3,18 +3,17 @@
 
 use std::{
     fs,
-    net::TcpListener,
-    os::unix::{
-        fs::{PermissionsExt, chown},
-        process::CommandExt,
-    },
+    os::unix::process::CommandExt,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
 };
 
 use anyhow::{Context, bail};
 
-use crate::postgres_programs::PostgresPrograms;
+use crate::{
+    postgres_programs::PostgresPrograms,
+    private_server::{free_port, hand_over, private_folder},
+};
 
 /// Waits for the end of its standard input, which only the process that started
 /// it holds open: however that process ends, by kill -9 too, the server stops
@@ -38,6 +37,9 @@ log_line_prefix = '%m [%p] %d '
 timezone = 'UTC'
 ";
 
+/// Of the folder's name.
+const PREFIX: &str = "outreach-pg-";
+
 const START_ATTEMPTS: u32 = 5;
 
 #[derive(Debug)]
@@ -53,7 +55,7 @@ impl ServerProcess {
     /// Makes a new cluster and starts it. Blocks for about a second.
     pub(crate) fn start() -> anyhow::Result<Self> {
         let programs = PostgresPrograms::find()?;
-        let folder = private_folder(&programs)?;
+        let folder = private_folder(programs.account(), PREFIX)?;
         let watchdog = spawn_watchdog(&programs, folder.path())?;
         let mut server = Self {
             programs,
@@ -72,7 +74,7 @@ impl ServerProcess {
     /// which has everything that was committed before. Blocks for some seconds.
     pub(crate) fn start_standby(primary: &Self) -> anyhow::Result<Self> {
         let programs = primary.programs.clone();
-        let folder = private_folder(&programs)?;
+        let folder = private_folder(programs.account(), PREFIX)?;
         let watchdog = spawn_watchdog(&programs, folder.path())?;
         let mut server = Self {
             programs,
@@ -104,6 +106,12 @@ impl ServerProcess {
         self.pg_ctl(&["stop", "-m", "immediate", "-w", "-t", "60"])
     }
 
+    /// Makes a standby a server of its own, and returns when it takes writes.
+    pub(crate) fn promote(&self) -> anyhow::Result<()> {
+        self.pg_ctl(&["promote", "-w", "-t", "60"])
+            .with_context(|| format!("the server's log says:\n{}", self.log()))
+    }
+
     /// Starts the stopped server again, on the same port and with its data.
     pub(crate) fn start_again(&self) -> anyhow::Result<()> {
         let log = self.log_path();
@@ -116,7 +124,7 @@ impl ServerProcess {
     fn initialise(&self) -> anyhow::Result<()> {
         let password_file = self.folder.join("password");
         fs::write(&password_file, &self.password)?;
-        hand_over(&self.programs, &password_file)?;
+        hand_over(self.programs.account(), &password_file)?;
         let mut command = self.programs.command(self.programs.path("initdb"));
         command
             .arg("--pgdata")
@@ -193,30 +201,6 @@ impl Drop for ServerProcess {
     }
 }
 
-/// Root's temporary folder may be closed to the account that the server runs
-/// under; `/tmp` is open to everybody.
-fn private_folder(programs: &PostgresPrograms) -> anyhow::Result<tempfile::TempDir> {
-    let parent = match programs.account() {
-        Some(_) => PathBuf::from("/tmp"),
-        None => std::env::temp_dir(),
-    };
-    let folder = tempfile::Builder::new()
-        .prefix("outreach-pg-")
-        .permissions(fs::Permissions::from_mode(0o700))
-        .tempdir_in(&parent)
-        .with_context(|| format!("could not make a folder in {}", parent.display()))?;
-    hand_over(programs, folder.path())?;
-    Ok(folder)
-}
-
-fn hand_over(programs: &PostgresPrograms, path: &Path) -> anyhow::Result<()> {
-    if let Some(account) = programs.account() {
-        chown(path, Some(account.uid), Some(account.gid))
-            .with_context(|| format!("could not give {} to the server", path.display()))?;
-    }
-    Ok(())
-}
-
 fn spawn_watchdog(programs: &PostgresPrograms, folder: &Path) -> anyhow::Result<Child> {
     programs
         .command("sh")
@@ -230,19 +214,6 @@ fn spawn_watchdog(programs: &PostgresPrograms, folder: &Path) -> anyhow::Result<
         .process_group(0)
         .spawn()
         .context("could not start the watchdog of the test server (`sh`)")
-}
-
-/// A free port below the range that systems give to outgoing connections, so
-/// that no client can take it while the server is stopped.
-fn free_port() -> anyhow::Result<u16> {
-    for _ in 0..100 {
-        let (_, random, ..) = uuid::Uuid::new_v4().as_fields();
-        let port = 20_000 + random % 12_000;
-        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
-            return Ok(port);
-        }
-    }
-    bail!("found no free port between 20000 and 32000 on 127.0.0.1")
 }
 
 fn run(command: &mut Command) -> anyhow::Result<()> {

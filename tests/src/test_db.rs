@@ -18,8 +18,9 @@ use sea_orm::{
 use sea_orm_migration::MigratorTrait;
 use tempfile::TempDir;
 use tokio::sync::OnceCell;
+use url::Url;
 
-use crate::PostgresServer;
+use crate::{PgBouncer, PostgresServer};
 
 /// A row as text, `None` for NULL. A SQLite blob is written in hexadecimal.
 pub type Row = Vec<Option<String>>;
@@ -27,6 +28,8 @@ pub type Row = Vec<Option<String>>;
 /// A database that belongs to one test and goes with this value.
 #[derive(Debug)]
 pub struct TestDb {
+    /// What [`TestDb::url`] gives in place of the URL of the database's server.
+    pooled: Option<String>,
     url: String,
     storage: Storage,
 }
@@ -67,6 +70,16 @@ impl TestDb {
         Self::postgres_from(template).await
     }
 
+    /// A database as [`TestDb::postgres`] gives, which [`TestDb::url`] reaches through
+    /// [`PgBouncer::shared`]. The statements of the test itself, and
+    /// [`TestDb::connect_plain`], go to the server directly.
+    pub async fn postgres_pooled() -> anyhow::Result<Self> {
+        let bouncer = PgBouncer::shared().await?;
+        let mut db = Self::postgres().await?;
+        db.pooled = Some(bouncer.url(&db.url)?);
+        Ok(db)
+    }
+
     /// A SQLite file without any table. The file is made by the first connection.
     #[expect(
         clippy::unused_async,
@@ -78,6 +91,7 @@ impl TestDb {
             .tempdir()?;
         let path = folder.path().join("outreach.db");
         Ok(Self {
+            pooled: None,
             url: sqlite_url(&path)?,
             storage: Storage::Sqlite(folder),
         })
@@ -101,6 +115,7 @@ impl TestDb {
     pub async fn empty_postgres_on(server: &PostgresServer) -> anyhow::Result<Self> {
         let name = create_postgres(server, "template0").await?;
         Ok(Self {
+            pooled: None,
             url: server.url(&name),
             storage: Storage::PostgresOfTest,
         })
@@ -110,14 +125,39 @@ impl TestDb {
         let server = PostgresServer::shared().await?;
         let name = create_postgres(server, template).await?;
         Ok(Self {
+            pooled: None,
             url: server.url(&name),
             storage: Storage::Postgres { server, name },
         })
     }
 
-    /// The URL to connect with.
+    /// This PostgreSQL database as another server has it, such as a standby. It is
+    /// not dropped with the returned value.
+    ///
+    /// # Errors
+    ///
+    /// When this is a SQLite database.
+    pub fn on(&self, server: &PostgresServer) -> anyhow::Result<Self> {
+        if self.backend() == DbBackend::Sqlite {
+            bail!("a SQLite database is on no server");
+        }
+        let url = Url::parse(&self.url)?;
+        Ok(Self {
+            pooled: None,
+            url: server.url(url.path().trim_start_matches('/')),
+            storage: Storage::PostgresOfTest,
+        })
+    }
+
+    /// The URL for what is tested to connect with.
     #[must_use]
     pub fn url(&self) -> &str {
+        self.pooled.as_deref().unwrap_or(&self.url)
+    }
+
+    /// The URL that leads to the database's server without anything between.
+    #[must_use]
+    pub fn direct_url(&self) -> &str {
         &self.url
     }
 
@@ -130,7 +170,8 @@ impl TestDb {
         }
     }
 
-    /// A pool of SeaORM's own, without anything that the product adds.
+    /// A pool of SeaORM's own, without anything that the product adds, at
+    /// [`TestDb::direct_url`].
     pub async fn connect_plain(&self) -> anyhow::Result<DatabaseConnection> {
         connect_plain(&self.url).await
     }

@@ -1,6 +1,6 @@
 //! Framing of PostgreSQL's wire protocol, version 3, as far as the proxy needs it.
 
-use std::collections::HashSet;
+use std::{collections::HashMap, sync::Arc};
 
 use anyhow::bail;
 use tokio::io::{AsyncRead, AsyncReadExt};
@@ -93,23 +93,48 @@ async fn read_body(
 }
 
 /// What a message of a client asks the server to do.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) enum Request {
-    /// A statement is run, and the server answers when it is done.
-    Run { commits: bool },
-    /// A statement is run, and the server answers after the next Sync.
-    RunUntilSync { commits: bool },
+    /// SQL is run, and the server answers when it is done.
+    Run(Sql),
+    /// A prepared statement is run, and the server answers after the next Sync.
+    RunUntilSync(Sql),
     /// The server answers what was sent before.
     Sync,
     /// Anything else.
     Other,
 }
 
-/// Follows what a client sends, to tell a COMMIT from other statements.
+/// The text of what is run: one statement, or several in one message.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub(crate) struct Sql {
+    text: Arc<str>,
+    commits: bool,
+}
+
+impl Sql {
+    fn new(bytes: &[u8]) -> Self {
+        Self {
+            text: String::from_utf8_lossy(bytes).into(),
+            commits: commits(bytes),
+        }
+    }
+
+    pub(crate) fn text(&self) -> &str {
+        &self.text
+    }
+
+    pub(crate) fn commits(&self) -> bool {
+        self.commits
+    }
+}
+
+/// Follows what a client sends, to know the text of a prepared statement when it
+/// is run.
 #[derive(Debug, Default)]
 pub(crate) struct ClientSession {
-    committing_statements: HashSet<Vec<u8>>,
-    committing_portals: HashSet<Vec<u8>>,
+    statements: HashMap<Vec<u8>, Sql>,
+    portals: HashMap<Vec<u8>, Sql>,
 }
 
 impl ClientSession {
@@ -117,34 +142,22 @@ impl ClientSession {
         let mut strings = message.body().split(|byte| *byte == 0);
         let mut next = || strings.next().unwrap_or_default();
         match message.tag {
-            b'Q' => Request::Run {
-                commits: commits(next()),
-            },
+            b'Q' => Request::Run(Sql::new(next())),
             b'P' => {
-                let name = next();
-                remember(&mut self.committing_statements, name, commits(next()));
+                let name = next().to_vec();
+                self.statements.insert(name, Sql::new(next()));
                 Request::Other
             }
             b'B' => {
-                let (portal, statement) = (next(), next());
-                let commits = self.committing_statements.contains(statement);
-                remember(&mut self.committing_portals, portal, commits);
+                let (portal, statement) = (next().to_vec(), next());
+                let sql = self.statements.get(statement).cloned();
+                self.portals.insert(portal, sql.unwrap_or_default());
                 Request::Other
             }
-            b'E' => Request::RunUntilSync {
-                commits: self.committing_portals.contains(next()),
-            },
+            b'E' => Request::RunUntilSync(self.portals.get(next()).cloned().unwrap_or_default()),
             b'S' => Request::Sync,
             _ => Request::Other,
         }
-    }
-}
-
-fn remember(names: &mut HashSet<Vec<u8>>, name: &[u8], commits: bool) {
-    if commits {
-        names.insert(name.to_vec());
-    } else {
-        names.remove(name);
     }
 }
 
@@ -197,21 +210,18 @@ mod tests {
     }
 
     #[test]
-    fn a_prepared_commit_is_known_by_its_portal() {
+    fn a_prepared_statement_is_known_by_its_portal() {
         let mut client = ClientSession::default();
         client.read(&message(b'P', &["s1", "COMMIT"]));
         client.read(&message(b'P', &["s2", "select 1"]));
 
-        client.read(&message(b'B', &["", "s2"]));
-        assert_eq!(
-            client.read(&message(b'E', &[""])),
-            Request::RunUntilSync { commits: false }
-        );
-        client.read(&message(b'B', &["", "s1"]));
-        assert_eq!(
-            client.read(&message(b'E', &[""])),
-            Request::RunUntilSync { commits: true }
-        );
+        for (name, text, commits) in [("s2", "select 1", false), ("s1", "COMMIT", true)] {
+            client.read(&message(b'B', &["", name]));
+            let Request::RunUntilSync(sql) = client.read(&message(b'E', &[""])) else {
+                panic!("an Execute runs a statement");
+            };
+            assert_eq!((sql.text(), sql.commits()), (text, commits));
+        }
         assert_eq!(client.read(&message(b'S', &[])), Request::Sync);
     }
 

@@ -47,25 +47,34 @@ async fn a_server_that_waits_to_be_orphaned() -> anyhow::Result<()> {
 
 #[test]
 fn a_server_goes_with_its_process_even_by_kill_9() {
-    let name = "self_tests::servers::a_server_that_waits_to_be_orphaned";
+    let test = "servers::a_server_that_waits_to_be_orphaned";
+    let folder = kill_what_serves(test, |data| data.parent().unwrap().to_owned());
+    wait_until_gone(&folder);
+}
+
+/// Runs one of the ignored tests here until it says what folder it serves, looks
+/// at that, and kills the test.
+pub(super) fn kill_what_serves<T>(test: &str, look: impl FnOnce(&Path) -> T) -> T {
+    let name = format!("self_tests::{test}");
     let mut child = Command::new(env::current_exe().unwrap())
-        .args(["--ignored", "--exact", "--nocapture", name])
+        .args(["--ignored", "--exact", "--nocapture", &name])
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
-    let data = BufReader::new(child.stdout.take().unwrap())
+    let served = BufReader::new(child.stdout.take().unwrap())
         .lines()
         .map_while(Result::ok)
         .find_map(|line| line.strip_prefix("serves ").map(str::to_owned))
-        .expect("the process says where its server's data is");
-    let data = Path::new(&data);
-    let folder = data.parent().unwrap();
-    assert!(folder.exists());
-
+        .expect("the process says what it serves");
+    let seen = look(Path::new(&served));
+    assert!(Path::new(&served).exists());
     child.kill().unwrap();
     child.wait().unwrap();
+    seen
+}
 
-    // The watchdog is not our child; its end is seen in the folder's.
+/// The watchdog is not a child of the test; its end is seen in the folder's.
+pub(super) fn wait_until_gone(folder: &Path) {
     let limit = std::time::Instant::now() + std::time::Duration::from_mins(1);
     while folder.exists() {
         assert!(

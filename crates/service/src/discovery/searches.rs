@@ -7,7 +7,7 @@
 //! the number of searches at the same time, so that a crash repeats no more
 //! than that.
 
-use std::{collections::HashSet, sync::Arc, time::Duration};
+use std::{collections::HashSet, time::Duration};
 
 use backon::{ExponentialBuilder, Retryable};
 use futures_util::{StreamExt, stream::FuturesOrdered};
@@ -18,7 +18,7 @@ use sea_orm::{
     RelationTrait,
 };
 use serde_json::json;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::sync::{mpsc, watch};
 
 use super::{
     Counters, Discovery, DiscoveryError, DiscoveryProgress, DiscoverySummary, ProviderError,
@@ -31,6 +31,10 @@ use crate::{
     transaction::{BoxFuture, TransactionSource},
     worker::describe,
 };
+
+/// What a search brings at most, where nothing else is known: providers answer
+/// by pages of ten.
+const RESULTS_OF_A_SEARCH: u64 = 10;
 
 /// How many calls to providers a discovery makes at the same time, and how
 /// often it makes one that failed. How many a provider takes in a second, the
@@ -76,11 +80,10 @@ impl DiscoveryLimits {
     }
 }
 
-/// A query that was searched. The permit is held until it is saved.
+/// A query that was searched.
 struct Searched<'q> {
     query: &'q PlannedQuery,
     found: Result<Vec<SearchResult>, SearchError>,
-    _permit: OwnedSemaphorePermit,
 }
 
 enum SearchError {
@@ -115,30 +118,41 @@ pub(super) async fn search_all<D: TransactionSource + Clone>(
             counters: done.counters,
         },
     };
-    (discovery.on_progress)(saving.progress);
+    if !finished.is_empty() {
+        (discovery.on_progress)(saving.progress);
+    }
     if open.is_empty() || saving.room() == 0 {
         return Ok(());
     }
     let concurrent = discovery.limits.concurrent_searches.max(1);
-    let permits = Arc::new(Semaphore::new(concurrent));
+    let saved = watch::Sender::new(Saved {
+        queries: 0,
+        room: saving.room(),
+    });
+    let mut seen_saved = saved.subscribe();
     let (found, mut to_save) = mpsc::unbounded_channel();
     // Both go on at the same time: a search that is not polled while another
     // one is saved would hold on to what it has, such as a connection.
     let searching = async {
         let mut open = open.into_iter().peekable();
         let mut under_way = FuturesOrdered::new();
+        let mut started = 0;
         while open.peek().is_some() || !under_way.is_empty() {
+            let allowed = seen_saved.borrow_and_update().allowed(concurrent);
+            while started < allowed
+                && let Some(query) = open.next()
+            {
+                started += 1;
+                under_way.push_back(searched(db, run, query, discovery));
+            }
             tokio::select! {
-                Ok(permit) = Arc::clone(&permits).acquire_owned(), if open.peek().is_some() => {
-                    if let Some(query) = open.next() {
-                        under_way.push_back(searched(db, run, query, discovery, permit));
-                    }
-                }
                 Some(searched) = under_way.next(), if !under_way.is_empty() => {
                     if found.send(searched).is_err() {
                         break;
                     }
                 }
+                Ok(()) = seen_saved.changed() => {}
+                else => break,
             }
         }
         drop(found);
@@ -151,12 +165,33 @@ pub(super) async fn search_all<D: TransactionSource + Clone>(
                 break;
             }
             saving.save(searched).await?;
+            let room = saving.room();
+            saved.send_modify(|saved| {
+                saved.queries += 1;
+                saved.room = room;
+            });
         }
         Ok(())
     };
     tokio::select! {
         saved = saving => saved,
         () = searching => Ok(()),
+    }
+}
+
+/// How far saving is, which decides how many searches may be under way.
+struct Saved {
+    queries: usize,
+    room: u64,
+}
+
+impl Saved {
+    /// How many searches may have been started until now. Each is paid for, so
+    /// that a job which needs a few results more does not begin many.
+    fn allowed(&self, concurrent: usize) -> usize {
+        let useful = self.room.div_ceil(RESULTS_OF_A_SEARCH);
+        let under_way = usize::try_from(useful).map_or(concurrent, |useful| useful.min(concurrent));
+        self.queries + under_way.max(1)
     }
 }
 
@@ -167,13 +202,11 @@ fn searched<'a, D: TransactionSource>(
     run: Run,
     query: &'a PlannedQuery,
     discovery: &'a Discovery<'a>,
-    permit: OwnedSemaphorePermit,
 ) -> BoxFuture<'a, Searched<'a>> {
     Box::pin(async move {
         Searched {
             query,
             found: search(db, run, query, discovery).await,
-            _permit: permit,
         }
     })
 }
