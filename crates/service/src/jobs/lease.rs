@@ -68,8 +68,11 @@ async fn extend_in_txn(
     }
     let keys = Expr::SubQuery(None, Box::new(mine.into()));
     let is_mine = match backend {
-        DbBackend::Postgres => Expr::col((job_runs::Entity, job_runs::Column::JobId))
-            .eq(Expr::cust_with_expr("ANY(ARRAY $1)", keys)),
+        // Written whole: an operand would be put into parentheses.
+        DbBackend::Postgres => Expr::cust_with_exprs(
+            "$1 = ANY(ARRAY $2)",
+            [Expr::col((job_runs::Entity, job_runs::Column::JobId)), keys],
+        ),
         _ => is_one_of_runs(backend, runs),
     };
     let extend = Query::update()
