@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use sea_orm::{
     DbBackend, DbErr, RuntimeErr,
-    sea_query::{Expr, ExprTrait, IntoColumnRef, SimpleExpr, extension::postgres::PgExpr},
+    sea_query::{
+        Expr, ExprTrait, IntoColumnRef, SelectStatement, SimpleExpr, extension::postgres::PgExpr,
+    },
     sqlx,
 };
 use uuid::Uuid;
@@ -82,6 +84,13 @@ pub(crate) fn is_one_of<C: IntoColumnRef>(
         DbBackend::Sqlite => column.is_in(keys),
         _ => PgExpr::eq_any(column, keys),
     }
+}
+
+/// Whether a value is one of those that a query gives, which runs once, before
+/// the rest. PostgreSQL only.
+pub(crate) fn is_any_of_query(value: SimpleExpr, query: SelectStatement) -> SimpleExpr {
+    let keys = Expr::SubQuery(None, Box::new(query.into()));
+    Expr::cust_with_exprs("$1 = ANY(ARRAY $2)", [value, keys])
 }
 
 /// The parameters that one statement may have: 65,535 on PostgreSQL, 32,766 on

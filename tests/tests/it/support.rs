@@ -11,11 +11,12 @@ use std::{
 use async_trait::async_trait;
 use outreach_domain::{DiscoveryRequest, JobId, JobKind, Location};
 use outreach_service::{
-    connect::{DatabaseOptions, connect},
+    connect::{DatabaseOptions, Tenant, connect, connect_tenant},
     discovery::{ProviderError, SearchProvider, SearchQuery, SearchResult},
     jobs::{ClaimRequest, ClaimStrategy, JobError, NewJob, Run, RunToken, claim_job, enqueue_job},
+    transaction::TransactionSource,
 };
-use outreach_tests::TestDb;
+use outreach_tests::{JobDb, Strategy, TestDb};
 use sea_orm::{ConnectionTrait, DatabaseConnection};
 use uuid::Uuid;
 
@@ -24,6 +25,21 @@ pub(crate) async fn pool(db: &TestDb) -> DatabaseConnection {
     connect(&DatabaseOptions::new(db.url()).unwrap())
         .await
         .unwrap()
+}
+
+/// The tables as a worker gets them.
+pub(crate) async fn tenant(jobs: &JobDb) -> Tenant {
+    connect_tenant(&DatabaseOptions::new(jobs.db.url()).unwrap())
+        .await
+        .unwrap()
+}
+
+/// How the workers of a test claim.
+pub(crate) fn strategy(jobs: &JobDb) -> ClaimStrategy {
+    match jobs.strategy {
+        Strategy::Default => ClaimStrategy::of(jobs.db.backend()),
+        Strategy::Portable => ClaimStrategy::Portable,
+    }
 }
 
 /// A key that is the same in each run of the tests.
@@ -59,7 +75,7 @@ pub(crate) fn request(keywords: &str, max_results: u32) -> DiscoveryRequest {
 }
 
 /// Enqueues a discovery with this key, whatever others there are.
-pub(crate) async fn enqueue(db: &DatabaseConnection, number: u64, request: &DiscoveryRequest) {
+pub(crate) async fn enqueue<D: TransactionSource>(db: &D, number: u64, request: &DiscoveryRequest) {
     enqueue_job(
         db,
         &NewJob::discover(job_id(number), request).allow_concurrent(),
@@ -69,7 +85,7 @@ pub(crate) async fn enqueue(db: &DatabaseConnection, number: u64, request: &Disc
 }
 
 /// Claims a job by its key, as a worker of its own.
-pub(crate) async fn start(db: &DatabaseConnection, number: u64) -> Result<Run, JobError> {
+pub(crate) async fn start<D: TransactionSource>(db: &D, number: u64) -> Result<Run, JobError> {
     let request = ClaimRequest {
         kinds: &JobKind::BUILT_IN,
         limit: 1,

@@ -191,7 +191,7 @@ impl Saved {
     fn allowed(&self, concurrent: usize) -> usize {
         let useful = self.room.div_ceil(RESULTS_OF_A_SEARCH);
         let under_way = usize::try_from(useful).map_or(concurrent, |useful| useful.min(concurrent));
-        self.queries + under_way.max(1)
+        self.queries + under_way
     }
 }
 

@@ -66,13 +66,10 @@ async fn extend_in_txn(
         // One run's long transaction must not hold up the leases of the others.
         mine.lock_with_behavior(LockType::Update, LockBehavior::SkipLocked);
     }
-    let keys = Expr::SubQuery(None, Box::new(mine.into()));
     let is_mine = match backend {
-        // Written whole: an operand would be put into parentheses.
-        DbBackend::Postgres => Expr::cust_with_exprs(
-            "$1 = ANY(ARRAY $2)",
-            [Expr::col((job_runs::Entity, job_runs::Column::JobId)), keys],
-        ),
+        DbBackend::Postgres => {
+            sql::is_any_of_query(Expr::col((job_runs::Entity, job_runs::Column::JobId)), mine)
+        }
         _ => is_one_of_runs(backend, runs),
     };
     let extend = Query::update()

@@ -1,0 +1,106 @@
+//! Handlers for tests: they do as they are told, and tell what they do.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use outreach_domain::{JobId, JobKind};
+use outreach_service::{
+    connect::Tenant,
+    jobs::NewJob,
+    worker::{Completion, JobContext, JobFailure, JobHandler, Worker, WorkerBuilder},
+};
+use outreach_tests::JobDb;
+use serde_json::json;
+use tokio::sync::mpsc;
+
+use crate::support::{job_id, strategy};
+
+/// The longest that anything may take before a test fails.
+pub(super) const LIMIT: Duration = Duration::from_mins(1);
+
+/// The kind of the tests' own jobs.
+pub(super) fn kind() -> JobKind {
+    JobKind::Application("test.job".parse().unwrap())
+}
+
+pub(super) fn new_job(number: u64) -> NewJob {
+    NewJob::new(job_id(number), kind(), json!({ "number": number }))
+}
+
+/// A worker that finds jobs quickly, and repeats its chances.
+pub(super) fn worker(jobs: &JobDb, tenant: &Tenant) -> WorkerBuilder {
+    Worker::builder(tenant.clone())
+        .strategy(strategy(jobs))
+        .poll_interval(Duration::from_millis(20))
+        .seed(7)
+}
+
+type Answer = dyn Fn(&JobContext) -> Result<Completion, JobFailure> + Send + Sync;
+
+/// Answers at once, and counts the attempts of each job.
+#[derive(Clone)]
+pub(super) struct Answering {
+    answer: Arc<Answer>,
+    attempts: Arc<Mutex<HashMap<JobId, u32>>>,
+}
+
+impl Answering {
+    pub(super) fn new(
+        answer: impl Fn(&JobContext) -> Result<Completion, JobFailure> + Send + Sync + 'static,
+    ) -> Self {
+        Self {
+            answer: Arc::new(answer),
+            attempts: Arc::default(),
+        }
+    }
+
+    /// Does nothing, with success.
+    pub(super) fn done() -> Self {
+        Self::new(|_| Ok(Completion::Done(None)))
+    }
+
+    pub(super) fn attempts(&self) -> HashMap<JobId, u32> {
+        self.attempts.lock().unwrap().clone()
+    }
+}
+
+#[async_trait]
+impl JobHandler for Answering {
+    async fn run(&self, job: &JobContext) -> Result<Completion, JobFailure> {
+        *self.attempts.lock().unwrap().entry(job.id()).or_default() += 1;
+        (self.answer)(job)
+    }
+}
+
+/// Says that it has begun, and never ends by itself.
+#[derive(Clone)]
+pub(super) struct Endless {
+    begun: mpsc::UnboundedSender<JobContext>,
+}
+
+impl Endless {
+    pub(super) fn new() -> (Self, mpsc::UnboundedReceiver<JobContext>) {
+        let (begun, begins) = mpsc::unbounded_channel();
+        (Self { begun }, begins)
+    }
+}
+
+#[async_trait]
+impl JobHandler for Endless {
+    async fn run(&self, job: &JobContext) -> Result<Completion, JobFailure> {
+        self.begun.send(job.clone()).unwrap();
+        std::future::pending().await
+    }
+}
+
+/// What comes next, or a test that fails.
+pub(super) async fn next<T>(receiver: &mut mpsc::UnboundedReceiver<T>) -> T {
+    tokio::time::timeout(LIMIT, receiver.recv())
+        .await
+        .expect("it takes too long")
+        .expect("nothing more comes")
+}

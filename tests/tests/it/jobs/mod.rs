@@ -1,0 +1,12 @@
+//! The queue and its workers: on SQLite, and on PostgreSQL with each strategy
+//! and behind a pooler.
+
+mod attempts;
+mod basics;
+mod claims;
+mod handlers;
+mod keys;
+mod leases;
+mod lent;
+mod tenants;
+mod workers;

@@ -1,0 +1,170 @@
+//! Several tenants' schemas in one database, served by one worker over one
+//! pool.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex},
+    time::{Duration, Instant},
+};
+
+use outreach_domain::JobId;
+use outreach_migration::Migrator;
+use outreach_service::{
+    connect::{DatabaseOptions, Tenant, connect_tenant, open},
+    discovery::DiscoveryHandler,
+    jobs::{NewJob, enqueue_job, enqueue_jobs_in_txn, find_job},
+    transaction::{TransactionSource, safe_commit},
+    worker::{Completion, Worker, WorkerEvent},
+};
+use outreach_tests::TestDb;
+use sea_orm::{DatabaseConnection, EntityTrait};
+use sea_orm_migration::MigratorTrait;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use super::handlers::{Answering, LIMIT, kind, new_job, next};
+use crate::support::{Search, job_id, request};
+
+const SCHEMAS: [&str; 3] = ["acme", "Ümlaut \"quoted\"", "zeta"];
+
+async fn migrated(db: &TestDb) -> DatabaseConnection {
+    for schema in SCHEMAS {
+        let options = DatabaseOptions::new(db.url()).unwrap().schema(schema);
+        let own = open(&options).await.unwrap();
+        Migrator::up(&own, None).await.unwrap();
+        own.close().await.unwrap();
+    }
+    open(&DatabaseOptions::new(db.url()).unwrap())
+        .await
+        .unwrap()
+}
+
+fn tenants(pool: &DatabaseConnection) -> Vec<Tenant> {
+    SCHEMAS
+        .iter()
+        .map(|schema| Tenant::schema(pool.clone(), schema))
+        .collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_tenant_with_many_jobs_does_not_keep_the_others_waiting() {
+    let db = TestDb::empty_postgres().await.unwrap();
+    let pool = migrated(&db).await;
+    let tenants = tenants(&pool);
+    let many: Vec<NewJob> = (100..10_100).map(new_job).collect();
+    let mut txn = tenants[0].begin_transaction("test").await.unwrap();
+    enqueue_jobs_in_txn(&mut txn, &many).await.unwrap();
+    safe_commit(txn, "test").await.unwrap();
+    let claims: Arc<Mutex<HashMap<JobId, (Option<String>, Instant)>>> = Arc::default();
+    let (first, mut started) = mpsc::unbounded_channel();
+    let watch = Arc::clone(&claims);
+    let worker = Worker::builder_for(tenants.clone())
+        .handle(kind(), Answering::new(|_| Ok(Completion::Done(None))))
+        .concurrency(4)
+        .seed(7)
+        .watch(move |event| {
+            if let WorkerEvent::Claimed { job, schema, .. } = event {
+                let claim = (schema.clone(), Instant::now());
+                watch.lock().unwrap().insert(*job, claim);
+                let _ = first.send(schema.clone());
+            }
+        })
+        .build()
+        .unwrap();
+    let shutdown = CancellationToken::new();
+    let working = tokio::spawn({
+        let shutdown = shutdown.clone();
+        async move { worker.run(shutdown).await }
+    });
+    // The worker is in the middle of the first tenant's jobs.
+    for _ in 0..20 {
+        next(&mut started).await;
+    }
+    let mut waits = Vec::new();
+    for (number, tenant) in [(1, &tenants[1]), (2, &tenants[2])] {
+        let enqueued = Instant::now();
+        enqueue_job(tenant, &new_job(number)).await.unwrap();
+        while !claims.lock().unwrap().contains_key(&job_id(number)) {
+            next(&mut started).await;
+        }
+        let (schema, claimed) = claims.lock().unwrap()[&job_id(number)].clone();
+        assert_eq!(schema.as_deref(), tenant.schema_name());
+        waits.push(claimed.duration_since(enqueued));
+    }
+    let unfinished = claims.lock().unwrap().len() < 10_000;
+    shutdown.cancel();
+    tokio::time::timeout(LIMIT, working).await.unwrap().unwrap();
+    assert!(unfinished, "the first tenant's jobs were all begun before");
+    // A poll, a quarter of it by chance, and the claim.
+    let longest = Duration::from_secs(3);
+    assert!(waits.iter().all(|wait| *wait < longest), "{waits:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn each_tenant_s_discovery_saves_into_its_own_schema() {
+    let db = TestDb::empty_postgres().await.unwrap();
+    let pool = migrated(&db).await;
+    let tenants = tenants(&pool);
+    for tenant in &tenants {
+        let job = NewJob::discover(job_id(1), &request("a, b", 10));
+        enqueue_job(tenant, &job).await.unwrap();
+    }
+    let search = Search::of(&["https://one.example/", "https://two.example/"]);
+    let worker = Worker::builder_for(tenants.clone())
+        .handle(
+            outreach_domain::JobKind::Discover,
+            DiscoveryHandler::new(search),
+        )
+        .build()
+        .unwrap();
+    let working = worker.run_until_idle(CancellationToken::new());
+    let report = tokio::time::timeout(LIMIT, working).await.unwrap();
+    assert_eq!(report.completed, 3);
+    for tenant in &tenants {
+        let job = find_job(tenant, job_id(1)).await.unwrap().unwrap();
+        let statistics = &job.result.unwrap()["search_statistics"];
+        assert_eq!(statistics["results_saved"], 2, "{statistics}");
+        assert_eq!(statistics["results_skipped_duplicate"], 2, "{statistics}");
+        let saved = outreach_entity::prospects::Entity::find().all(tenant).await;
+        assert_eq!(saved.unwrap().len(), 2);
+    }
+    let outside = "select count(*) from pg_tables where schemaname = 'public'";
+    assert_eq!(db.count(outside).await.unwrap(), 0);
+}
+
+/// Behind a pooler that gives each transaction another session, nothing of one
+/// tenant is seen by the next.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn tenants_share_a_pooler_and_see_only_their_own() {
+    let db = TestDb::postgres_pooled().await.unwrap();
+    for schema in SCHEMAS {
+        let options = DatabaseOptions::new(db.direct_url())
+            .unwrap()
+            .schema(schema);
+        let own = open(&options).await.unwrap();
+        Migrator::up(&own, None).await.unwrap();
+        own.close().await.unwrap();
+    }
+    let mut tenants = Vec::new();
+    for schema in SCHEMAS {
+        let options = DatabaseOptions::new(db.url()).unwrap().schema(schema);
+        tenants.push(connect_tenant(&options).await.unwrap());
+    }
+    for (number, tenant) in (0_u64..).zip(&tenants) {
+        enqueue_job(tenant, &new_job(number)).await.unwrap();
+    }
+    for (number, tenant) in (0_u64..).zip(&tenants) {
+        for other in 0..3 {
+            let found = find_job(tenant, job_id(other)).await.unwrap();
+            assert_eq!(found.is_some(), other == number);
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_schema_that_is_not_ready_is_refused_by_name_of_what_is_missing() {
+    let db = TestDb::postgres().await.unwrap();
+    let options = DatabaseOptions::new(db.url()).unwrap().schema("nobody");
+    let refused = connect_tenant(&options).await.unwrap_err();
+    assert!(refused.to_string().contains("nobody"), "{refused}");
+}
