@@ -48,7 +48,6 @@ impl Harming<'_> {
         while self.happened.values().sum::<u64>() < faults {
             let (wait, harm) = self.schedule.next();
             tokio::time::sleep(wait).await;
-            self.team.resume_due(Instant::now())?;
             let happened = self
                 .make(harm)
                 .await
@@ -58,15 +57,7 @@ impl Harming<'_> {
             }
             self.team.refuse_the_dead()?;
         }
-        self.resume_all().await
-    }
-
-    async fn resume_all(&mut self) -> anyhow::Result<()> {
-        while let Some(next) = self.team.next_resumption() {
-            tokio::time::sleep_until(next).await;
-            self.team.resume_due(Instant::now())?;
-        }
-        Ok(())
+        self.team.all_resumed().await
     }
 
     /// False when there was nothing to hit.
@@ -90,7 +81,6 @@ impl Harming<'_> {
     async fn busy_worker(&mut self) -> anyhow::Result<(usize, String)> {
         let until = Instant::now() + LONGEST_IDLE;
         while Instant::now() < until {
-            self.team.resume_due(Instant::now())?;
             let holdings = holdings(self.scene.db).await?;
             let mut busy = self.team.running();
             busy.retain(|(_, name)| holdings.iter().any(|holding| holding.is_of(name)));
@@ -113,7 +103,7 @@ impl Harming<'_> {
     }
 
     async fn measured_kill(&mut self) -> anyhow::Result<bool> {
-        self.resume_all().await?;
+        self.team.all_resumed().await?;
         let names: Vec<String> = self
             .team
             .running()
@@ -145,10 +135,10 @@ impl Harming<'_> {
 
     /// One process at a time, so that enough others are there to take its jobs.
     async fn stop(&mut self) -> anyhow::Result<bool> {
-        self.resume_all().await?;
+        self.team.all_resumed().await?;
         let (place, name) = self.busy_worker().await?;
         let time = self.scene.lease.mul_f64(self.schedule.leases_stopped());
-        self.team.stop(place, Instant::now() + time)?;
+        self.team.stop(place, time)?;
         let held = holdings(self.scene.db).await?;
         let hit = held.iter().filter(|holding| holding.is_of(&name)).count();
         self.damage.attempts_hit += hit as u64;

@@ -9,7 +9,9 @@
 //! What is drawn from a seed is the same each time: the faults, their order, and
 //! the waits between them. Which statement a fault hits is up to the machine.
 
+mod crash_points;
 mod evidence;
+mod failover;
 mod faults;
 mod journal;
 mod look;

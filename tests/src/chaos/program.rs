@@ -11,6 +11,8 @@ use tempfile::TempDir;
 use tokio::task::JoinSet;
 
 use super::{
+    crash_points::crash_everywhere,
+    failover::fail_over,
     report,
     run::{RunReport, RunSettings, run},
     schedule::Harms,
@@ -37,6 +39,12 @@ pub struct Arguments {
     /// Only runs with this strategy
     #[arg(long)]
     strategy: Option<Strategy>,
+    /// Only the crash points: a worker is killed before each statement of a job
+    #[arg(long, conflicts_with_all = ["seed", "failover"])]
+    crash_points: bool,
+    /// Only the failover: a standby takes over while 200 jobs run
+    #[arg(long, conflicts_with = "seed")]
+    failover: bool,
     /// Runs at the same time, each with a server of its own
     #[arg(long, default_value_t = 2)]
     lanes: usize,
@@ -77,6 +85,12 @@ async fn all_runs(arguments: &Arguments, folder: &Path) -> anyhow::Result<bool> 
         Some(strategy) => vec![strategy],
         None => vec![Strategy::SkipLocked, Strategy::Portable],
     };
+    if arguments.failover {
+        return fails_over(&strategies, folder).await;
+    }
+    if arguments.crash_points {
+        return survives_crash_points(&strategies, folder).await;
+    }
     if arguments.seed.is_none() && !control_sees_double_work(&strategies, folder).await? {
         return Ok(false);
     }
@@ -100,6 +114,9 @@ async fn all_runs(arguments: &Arguments, folder: &Path) -> anyhow::Result<bool> 
     let reports = in_lanes(runs, arguments.lanes, folder).await?;
     println!("faults: {}", report::faults(&reports));
     println!("{}", report::recovery_limit());
+    if arguments.seed.is_none() && !survives_crash_points(&strategies, folder).await? {
+        return Ok(false);
+    }
     Ok(reports
         .iter()
         .all(|report| report.verdict.broken.is_empty()))
@@ -132,6 +149,67 @@ async fn control_sees_double_work(strategies: &[Strategy], folder: &Path) -> any
         println!("error: the control saved nothing twice, so the runs would prove nothing");
     }
     Ok(sees)
+}
+
+#[expect(
+    clippy::print_stdout,
+    reason = "a command line reports on standard output"
+)]
+async fn survives_crash_points(strategies: &[Strategy], folder: &Path) -> anyhow::Result<bool> {
+    let server = PostgresServer::start().await?;
+    let mut survives = true;
+    for strategy in strategies {
+        let points = crash_everywhere(&server, folder, *strategy).await?;
+        println!("crash points, {strategy}: {}", points.len());
+        for point in &points {
+            let verdict = if point.broken.is_empty() {
+                "ok"
+            } else {
+                survives = false;
+                "BROKEN"
+            };
+            println!("  {:<72} {verdict}", point.name);
+            for broken in &point.broken {
+                println!("    {broken}");
+            }
+        }
+    }
+    if !survives {
+        println!("again: cargo run --bin chaos -- --crash-points");
+    }
+    Ok(survives)
+}
+
+#[expect(
+    clippy::print_stdout,
+    reason = "a command line reports on standard output"
+)]
+async fn fails_over(strategies: &[Strategy], folder: &Path) -> anyhow::Result<bool> {
+    let mut survives = true;
+    for strategy in strategies {
+        let failover = fail_over(folder, *strategy).await?;
+        let verdict = &failover.verdict;
+        println!(
+            "failover, {strategy}: {} of {} jobs had completed; {} completed, {} unfinished, {} \
+             queries saved twice, {} prospects of {} saved, {} searches repeated of {} allowed, \
+             {:.1} s until the standby took over",
+            failover.completed_before,
+            failover.jobs,
+            verdict.completed,
+            verdict.unfinished,
+            verdict.saved_twice,
+            verdict.prospects,
+            verdict.saved,
+            verdict.repeated,
+            verdict.repeats_allowed,
+            failover.outage.as_secs_f64(),
+        );
+        for broken in &verdict.broken {
+            survives = false;
+            println!("  {broken}");
+        }
+    }
+    Ok(survives)
 }
 
 /// Makes the runs, several at the same time. Prints each as it ends.

@@ -28,7 +28,7 @@ pub(crate) const WORKERS: usize = 4;
 
 /// Jobs of a worker at the same time. Together the workers have room for more than
 /// twice [`ACTIVE_JOBS`], so that the jobs of a dead one find a place at once.
-const CONCURRENCY: u32 = 4;
+pub(crate) const CONCURRENCY: u32 = 4;
 
 /// Jobs that are active at the same time.
 const ACTIVE_JOBS: u64 = 7;
@@ -37,7 +37,7 @@ const ACTIVE_JOBS: u64 = 7;
 pub(crate) const SEARCHES: usize = 3;
 
 /// The longest time that a search takes.
-const LONGEST_DELAY: Duration = Duration::from_millis(250);
+pub(crate) const LONGEST_DELAY: Duration = Duration::from_millis(250);
 
 pub(crate) const LEASE: Duration = Duration::from_secs(1);
 
@@ -48,7 +48,7 @@ pub(crate) const POLL: Duration = Duration::from_millis(100);
 const SLACK: Duration = Duration::from_millis(750);
 
 /// How long the last jobs may take after the last fault.
-const LONGEST_REST: Duration = Duration::from_mins(1);
+pub(crate) const LONGEST_REST: Duration = Duration::from_mins(1);
 
 /// Which run to make.
 #[derive(Clone, Copy, Debug)]

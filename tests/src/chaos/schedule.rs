@@ -98,9 +98,9 @@ impl Schedule {
         }
         match self.random.u32(..20) {
             0..3 => Harm::Kill,
-            3 => Harm::MeasuredKill,
-            4..6 => Harm::Stop,
-            6..9 => Harm::Terminate,
+            3..5 => Harm::MeasuredKill,
+            5..7 => Harm::Stop,
+            7..9 => Harm::Terminate,
             9 => Harm::Restart,
             10..12 => Harm::SwallowCommitReply,
             12..14 => Harm::DropBeforeCommit,

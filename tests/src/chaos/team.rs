@@ -12,7 +12,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use tokio::{
     io::AsyncWriteExt,
     process::{Child, Command},
-    time::Instant,
+    task::JoinHandle,
 };
 
 use super::worker::{ProcessSettings, WorkerSettings};
@@ -37,8 +37,9 @@ pub(crate) struct Team {
 struct Member {
     name: String,
     child: Child,
-    /// When a stopped process is to go on.
-    stopped_until: Option<Instant>,
+    /// Lets a stopped process go on when its time has come. By itself: what the
+    /// schedule does meanwhile may wait for a lock that the process has.
+    stopped: Option<JoinHandle<()>>,
 }
 
 impl Team {
@@ -82,7 +83,7 @@ impl Team {
         Ok(Member {
             name,
             child,
-            stopped_until: None,
+            stopped: None,
         })
     }
 
@@ -91,7 +92,7 @@ impl Team {
         self.members
             .iter()
             .enumerate()
-            .filter(|(_, member)| member.stopped_until.is_none())
+            .filter(|(_, member)| !member.is_stopped())
             .map(|(place, member)| (place, member.name.clone()))
             .collect()
     }
@@ -108,31 +109,28 @@ impl Team {
         Ok(())
     }
 
-    /// Stops a process with SIGSTOP, to go on at this time at the earliest.
-    pub(crate) fn stop(&mut self, place: usize, until: Instant) -> anyhow::Result<()> {
+    /// Stops a process with SIGSTOP; it goes on after this time.
+    pub(crate) fn stop(&mut self, place: usize, time: Duration) -> anyhow::Result<()> {
         let member = &mut self.members[place];
-        member.signal(Signal::STOP)?;
-        member.stopped_until = Some(until);
+        let pid = member.pid()?;
+        kill_process(pid, Signal::STOP)?;
+        member.stopped = Some(tokio::spawn(async move {
+            tokio::time::sleep(time).await;
+            // A stopped process is not killed, so it is still this one. Should it
+            // have ended by itself, that is found elsewhere.
+            let _ = kill_process(pid, Signal::CONT);
+        }));
         Ok(())
     }
 
-    /// When the next stopped process is to go on, if one is stopped.
-    pub(crate) fn next_resumption(&self) -> Option<Instant> {
-        let times = self.members.iter().filter_map(|m| m.stopped_until);
-        times.min()
-    }
-
-    /// Lets the processes go on whose time has come. Returns their names.
-    pub(crate) fn resume_due(&mut self, now: Instant) -> anyhow::Result<Vec<String>> {
-        let mut resumed = Vec::new();
+    /// Waits until no process is stopped.
+    pub(crate) async fn all_resumed(&mut self) -> anyhow::Result<()> {
         for member in &mut self.members {
-            if member.stopped_until.is_some_and(|until| until <= now) {
-                member.signal(Signal::CONT)?;
-                member.stopped_until = None;
-                resumed.push(member.name.clone());
+            if let Some(stopped) = member.stopped.take() {
+                stopped.await?;
             }
         }
-        Ok(resumed)
+        Ok(())
     }
 
     /// Fails when a worker has ended by itself.
@@ -161,14 +159,26 @@ impl Team {
 }
 
 impl Member {
-    fn signal(&self, signal: Signal) -> anyhow::Result<()> {
-        let pid = self
-            .child
+    fn is_stopped(&self) -> bool {
+        let stopped = self.stopped.as_ref();
+        stopped.is_some_and(|stopped| !stopped.is_finished())
+    }
+
+    fn pid(&self) -> anyhow::Result<Pid> {
+        self.child
             .id()
             .and_then(|id| i32::try_from(id).ok())
             .and_then(Pid::from_raw)
-            .with_context(|| format!("worker {} has ended by itself", self.name))?;
-        Ok(kill_process(pid, signal)?)
+            .with_context(|| format!("worker {} has ended by itself", self.name))
+    }
+}
+
+impl Drop for Member {
+    /// The process goes too, and its number may become another one's.
+    fn drop(&mut self) {
+        if let Some(stopped) = &self.stopped {
+            stopped.abort();
+        }
     }
 }
 

@@ -66,6 +66,11 @@ impl ChaosJob {
         request.context("the jobs of a run are valid")
     }
 
+    /// Enqueues the job. Commits.
+    pub(crate) async fn enqueue(self, db: &DatabaseConnection) -> anyhow::Result<()> {
+        Ok(enqueue_job(db, &self.new_job()?).await?)
+    }
+
     fn new_job(self) -> anyhow::Result<NewJob> {
         Ok(NewJob::discover(self.id(), &self.request()?)
             .allow_concurrent()
