@@ -35,6 +35,7 @@ pub mod properties;
 mod revision;
 pub mod run;
 pub mod scripts;
+mod shown;
 pub mod snapshots;
 pub mod stamp;
 
@@ -52,6 +53,7 @@ pub use lock::lock_in_txn;
 pub use migrator::Migrator;
 pub use revision::{REVISIONS, Revision};
 pub use sea_orm_migration::{MigrationStatus, MigrationTrait, MigratorTrait};
+pub use shown::shown;
 
 /// The tables in which tools keep what is applied: SeaORM's and Alembic's. They
 /// belong to no revision.

@@ -124,6 +124,15 @@ async fn advisory_lock(txn: &DatabaseTransaction, schema: &str) -> Result<(), Db
     Ok(())
 }
 
+/// Whether a schema of the search path is there; an SQLite file always has its
+/// own.
+pub(crate) async fn has_schema(txn: &DatabaseTransaction) -> Result<bool, DbErr> {
+    match txn.get_database_backend() {
+        DbBackend::Postgres => Ok(current_schema(txn).await?.is_some()),
+        _ => Ok(true),
+    }
+}
+
 async fn current_schema(txn: &DatabaseTransaction) -> Result<Option<String>, DbErr> {
     let row = txn
         .query_one_raw(Statement::from_string(

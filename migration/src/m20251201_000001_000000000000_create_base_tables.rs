@@ -36,7 +36,7 @@ impl MigrationTrait for Migration {
 
 /// A database that Alembic or `create_all` made has these tables and an empty
 /// ledger. "Relation already exists" would be true but no help.
-async fn refuse_foreign_tables(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
+pub(crate) async fn refuse_foreign_tables(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
     for table in ["jobs", "prospects", "email_logs"] {
         if table_exists(manager.get_connection(), table).await? {
             return Err(DbErr::Migration(format!(

@@ -1,11 +1,16 @@
 //! What a run would do, found out by reading.
 
-use sea_orm::{AccessMode, ConnectionTrait, DatabaseConnection, DbBackend, DbErr};
-use sea_orm::{TransactionOptions, TransactionTrait};
+use sea_orm::{
+    AccessMode, ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr,
+    TransactionOptions, TransactionTrait,
+};
+use sea_orm_migration::SchemaManager;
 use serde::Serialize;
 
 use crate::{
-    Revision, duplicates, ledger, properties,
+    REVISIONS, Revision, duplicates, ledger,
+    m20251201_000001_000000000000_create_base_tables::refuse_foreign_tables,
+    properties,
     run::{Direction, RunError, Target, revisions},
     scripts::{self, NotRecorded, RecordedStatement},
 };
@@ -56,8 +61,9 @@ pub struct RowChange {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum PlanError {
-    /// The ledger is not one that the chain goes on from, or the target does not
-    /// lie in this direction.
+    /// The ledger is not one that the chain goes on from, it is empty beside
+    /// tables that are there, or the target does not lie in this direction: what
+    /// the run itself would be refused with.
     #[error(transparent)]
     Run(#[from] RunError),
     /// A revision has no record.
@@ -99,20 +105,25 @@ pub async fn plan(
     plan
 }
 
-async fn read<C: ConnectionTrait>(
-    db: &C,
+async fn read(
+    db: &DatabaseTransaction,
     direction: Direction,
     target: Target<'_>,
 ) -> Result<Plan, PlanError> {
     let chain = ledger::status(db).await.map_err(RunError::Database)?;
     let properties = properties::read(db).await?;
     let mut steps = Vec::new();
-    for revision in revisions(&chain, direction, target)? {
+    let wanted = revisions(&chain, direction, target)?;
+    if direction == Direction::Up && wanted.first() == REVISIONS.first() {
+        let refused = refuse_foreign_tables(&SchemaManager::new(db)).await;
+        refused.map_err(RunError::Database)?;
+    }
+    for revision in wanted {
         let record = scripts::recorded(db.get_database_backend(), &revision)?;
         steps.push(PlannedRevision {
             revision,
             statements: record.of(direction).to_vec(),
-            rows: rows(db, &revision, direction).await?,
+            rows: row_changes(db, &revision, direction).await?,
         });
     }
     let protection = properties.protection().map(|why| why.to_string());
@@ -126,7 +137,13 @@ async fn read<C: ConnectionTrait>(
     })
 }
 
-async fn rows<C: ConnectionTrait>(
+/// What a revision would do to the rows that are there now, beside its
+/// statements. Reads only: the tables that it merges, each as a whole.
+///
+/// # Errors
+///
+/// Of the database.
+pub async fn row_changes<C: ConnectionTrait>(
     db: &C,
     revision: &Revision,
     direction: Direction,

@@ -6,7 +6,7 @@
 use sea_orm::{ConnectionTrait, DbErr, Statement};
 use sea_orm_migration::sea_query::{Expr, ExprTrait, OnConflict, Query};
 
-use crate::{column, ledger};
+use crate::{column, ledger, shown};
 
 const TABLE: &str = "database_properties";
 const ENVIRONMENT: &str = "environment";
@@ -93,7 +93,7 @@ impl std::fmt::Display for Protection<'_> {
             Self::Marked("") => f.write_str("it is marked as protected"),
             // The reason is a text that somebody stored.
             Self::Marked(reason) => {
-                write!(f, "it is marked as protected: {}", reason.escape_debug())
+                write!(f, "it is marked as protected: {}", shown(reason))
             }
             Self::Production => f.write_str("its environment is `production`"),
         }

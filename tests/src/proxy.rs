@@ -59,6 +59,9 @@ pub enum Fault {
     /// The next BEGIN is held up until another fault is set. Other statements of
     /// the connection wait behind it.
     StallBegin,
+    /// The next COMMIT is held up until another fault is set. Other statements of
+    /// the connection wait behind it.
+    StallCommit,
     /// New connections are closed as soon as they are made; open ones live on.
     RefuseConnections,
 }
@@ -241,6 +244,19 @@ impl Shared {
         if *fault.borrow_and_update() == Fault::StallBegin && message.begins() {
             self.fire();
             fault.wait_for(|fault| *fault != Fault::StallBegin).await?;
+        }
+        Ok(())
+    }
+
+    /// Holds a COMMIT up for as long as [`Fault::StallCommit`] is set.
+    async fn pass_commit_stall(&self, sql: &Sql) -> anyhow::Result<()> {
+        if !sql.commits() {
+            return Ok(());
+        }
+        let mut fault = self.fault.subscribe();
+        if *fault.borrow_and_update() == Fault::StallCommit {
+            self.fire();
+            fault.wait_for(|fault| *fault != Fault::StallCommit).await?;
         }
         Ok(())
     }

@@ -16,8 +16,6 @@ mod output;
 
 use std::{ffi::OsString, process::ExitCode};
 
-use clap::Parser;
-
 use crate::{
     args::{Arguments, Command},
     exit::Error,
@@ -31,7 +29,7 @@ use crate::{
 /// process's log subscriber if there is none yet.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let arguments: Vec<OsString> = arguments.into_iter().collect();
-    let arguments = match Arguments::try_parse_from(&arguments) {
+    let arguments = match args::parse(&arguments) {
         Ok(arguments) => arguments,
         Err(error) => return exit::usage(&error, args::is_audit(&arguments)),
     };

@@ -1,5 +1,7 @@
 //! Small pieces of SQL.
 
+use std::time::Duration;
+
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, IsolationLevel, QueryResult, Statement, Value};
 
 /// The name as it has to be written in a statement of either database.
@@ -11,6 +13,13 @@ pub(crate) fn identifier(name: &str) -> String {
 /// waited for a lock, whatever the server's default is. SQLite has none.
 pub(crate) fn read_committed(db: &impl ConnectionTrait) -> Option<IsolationLevel> {
     (db.get_database_backend() == DbBackend::Postgres).then_some(IsolationLevel::ReadCommitted)
+}
+
+/// A limit as PostgreSQL takes it: zero is none, so that less than a millisecond
+/// is one, and what is longer than it can count is the longest.
+pub(crate) fn milliseconds(limit: Duration) -> i32 {
+    let whole = i32::try_from(limit.as_millis()).unwrap_or(i32::MAX);
+    whole.max(i32::from(!limit.is_zero()))
 }
 
 /// The rows of a query.

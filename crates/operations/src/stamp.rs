@@ -6,6 +6,7 @@
 use outreach_migration::{
     LEDGERS, REVISIONS, Revision, ledger, properties,
     run::{self, RunError, RunOptions},
+    shown,
     stamp::set_in_txn,
 };
 use schema_audit::{
@@ -87,8 +88,8 @@ fn list(differences: &[Finding]) -> String {
         .iter()
         .take(NAMED)
         .map(|finding| {
-            let object = finding.object.to_string();
-            format!("{} {}", finding.code, object.escape_debug())
+            let object = shown(&finding.object.to_string());
+            format!("{} `{object}`", finding.code)
         })
         .collect();
     if differences.len() > NAMED {

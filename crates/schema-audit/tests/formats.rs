@@ -52,6 +52,7 @@ fn foreign_key(name: Option<&str>, column: &str, references: ObjectName) -> Fore
         match_type: schema_audit::schema::MatchType::default(),
         deferrable: schema_audit::schema::Deferrable::default(),
         not_valid: false,
+        not_enforced: false,
         comment: None,
         inherited: false,
     }

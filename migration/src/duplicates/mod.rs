@@ -47,17 +47,18 @@ pub(crate) async fn merge<C: ConnectionTrait>(db: &C) -> Result<(), DbErr> {
 }
 
 /// How many rows [`merge`] would merge into others, by table; only tables that
-/// are there. Reads only.
+/// are there with the columns that have to be unique. Reads only.
 pub(crate) async fn count<C: ConnectionTrait>(db: &C) -> Result<Vec<(&'static str, u64)>, DbErr> {
-    const GROUPS: [(&str, &str); 2] = [
-        ("discovery_queries", r#""job_id", "keyword", "location""#),
-        ("prospects", r#""domain""#),
+    const GROUPS: [(&str, &[&str]); 2] = [
+        ("discovery_queries", &["job_id", "keyword", "location"]),
+        ("prospects", &["domain"]),
     ];
     let mut counts = Vec::new();
     for (table, key) in GROUPS {
-        if !table_exists(db, table).await? {
+        if !has_columns(db, table, key).await? {
             continue;
         }
+        let key = key.join(", ");
         let sql = format!(
             r#"SELECT CAST(COALESCE(SUM("n" - 1), 0) AS bigint) AS "n" FROM (SELECT COUNT(*) AS "n"
                FROM "{table}" GROUP BY {key} HAVING COUNT(*) > 1) AS "g""#
@@ -65,6 +66,32 @@ pub(crate) async fn count<C: ConnectionTrait>(db: &C) -> Result<Vec<(&'static st
         counts.push((table, number(db, sql).await?));
     }
     Ok(counts)
+}
+
+async fn has_columns<C: ConnectionTrait>(
+    db: &C,
+    table: &str,
+    columns: &[&str],
+) -> Result<bool, DbErr> {
+    if !table_exists(db, table).await? {
+        return Ok(false);
+    }
+    let sql = match db.get_database_backend() {
+        DbBackend::Sqlite => "SELECT name FROM pragma_table_info($1)",
+        _ => {
+            "SELECT a.attname::text AS name FROM pg_catalog.pg_attribute a \
+             JOIN pg_catalog.pg_class c ON c.oid = a.attrelid \
+             JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+             WHERE n.nspname = current_schema() AND c.relname = $1 AND NOT a.attisdropped"
+        }
+    };
+    let select = Statement::from_sql_and_values(db.get_database_backend(), sql, [table.into()]);
+    let rows = db.query_all_raw(select).await?;
+    let names = rows.iter().map(|row| row.try_get::<String>("", "name"));
+    let names = names.collect::<Result<Vec<_>, _>>()?;
+    Ok(columns
+        .iter()
+        .all(|one| names.iter().any(|name| name == one)))
 }
 
 /// How many rows [`restore`] would put back, by table. Reads only.

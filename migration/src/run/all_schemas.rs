@@ -6,7 +6,7 @@ use sea_orm::{
 };
 
 use super::{RunError, RunOptions, Target, error, up};
-use crate::{REVISIONS, Revision};
+use crate::{REVISIONS, Revision, shown};
 
 /// What became of one schema.
 #[derive(Debug)]
@@ -109,7 +109,7 @@ pub async fn up_all_schemas(
 ) -> Result<Vec<SchemaOutcome>, RunError> {
     let mut outcomes = Vec::new();
     for schema in managed_schemas(db).await? {
-        tracing::info!("Schema {}", schema.escape_debug());
+        tracing::info!("Schema {}", shown(&schema));
         let outcome = up_one(db, &schema, options).await;
         outcomes.push(SchemaOutcome { schema, outcome });
     }

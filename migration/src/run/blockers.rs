@@ -2,6 +2,8 @@
 
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement};
 
+use crate::shown;
+
 /// Sessions that are named in a message; more would hide the first.
 const NAMED: usize = 5;
 
@@ -48,11 +50,8 @@ impl Blocker {
     }
 
     fn describe(&self) -> String {
-        let word = |text: &Option<String>| {
-            text.as_deref()
-                .filter(|text| !text.is_empty())
-                .map(|text| text.escape_debug().to_string())
-        };
+        let word =
+            |text: &Option<String>| text.as_deref().filter(|text| !text.is_empty()).map(shown);
         let Some(pid) = self.pid else {
             return format!("a prepared transaction on {}", self.locks);
         };

@@ -5,6 +5,7 @@ use std::time::Duration;
 use sea_orm::{DbErr, RuntimeErr};
 
 use super::{Blocker, InvalidOption};
+use crate::shown;
 
 /// Begins the text of the error that [`is_unknown_outcome`] knows; SeaORM's
 /// trait leaves no room for an error of our own.
@@ -30,7 +31,7 @@ pub enum RunError {
     /// The database belongs to another environment than the one that was given.
     #[error(
         "this is the database of the environment `{}`, not of `{given}`. Nothing was changed; \
-         is the database URL right?", .stored.escape_debug()
+         is the database URL right?", shown(.stored)
     )]
     OtherEnvironment {
         /// What the database says.

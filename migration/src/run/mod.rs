@@ -97,7 +97,8 @@ async fn up_locked(
 }
 
 /// Takes applied revisions back, newest first, and returns them. What they
-/// created goes, with its rows. Commits.
+/// created goes, with its rows. Commits; where there is nothing to take back it
+/// only reads.
 ///
 /// # Errors
 ///
@@ -110,6 +111,13 @@ pub async fn down<'c, C>(
 where
     C: IntoSchemaManagerConnection<'c>,
 {
+    const NOTHING: &str = "There is nothing to revert";
+    let db = db.into_database_executor();
+    let looked = session::has_nothing_to_revert(&db, target, options).await;
+    if session::explain(&db, options, looked).await? {
+        info!("{NOTHING}");
+        return Ok(Vec::new());
+    }
     destroy(
         db,
         "down",
@@ -118,6 +126,11 @@ where
         async |txn, _| {
             let chain = ledger::status(txn).await?;
             let wanted = revisions(&chain, Direction::Down, target)?;
+            if wanted.is_empty() {
+                // Another run has taken them back meanwhile.
+                info!("{NOTHING}");
+                return Ok(wanted);
+            }
             Chain::down(txn, steps(&wanted, &chain, MigrationStatus::Applied)).await?;
             Ok(wanted)
         },

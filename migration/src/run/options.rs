@@ -2,6 +2,8 @@
 
 use std::{env, time::Duration};
 
+use crate::shown;
+
 /// How long a run waits, and what it knows of the database's environment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -85,7 +87,7 @@ impl RunOptions {
 #[non_exhaustive]
 pub enum InvalidOption {
     /// Not a number of seconds.
-    #[error("`{name}` is `{}`; expected seconds, such as 5 or 0.5 (0: no limit)", .value.escape_debug())]
+    #[error("`{name}` is `{}`; expected seconds, such as 5 or 0.5 (0: no limit)", shown(.value))]
     Seconds {
         /// The variable or option.
         name: &'static str,
@@ -95,7 +97,7 @@ pub enum InvalidOption {
     /// Not the name of an environment.
     #[error(
         "the environment `{}` is no name: use up to 40 lower-case letters, digits, `-` and `_`",
-        .0.escape_debug()
+        shown(.0)
     )]
     Environment(String),
 }

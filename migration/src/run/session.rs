@@ -9,7 +9,7 @@ use sea_orm::{
 pub(crate) use crate::lock::MissingSchema;
 
 use super::{Direction, RunError, RunOptions, Target, blockers, checksums_agree, error, revisions};
-use crate::{checksums, ledger, lock};
+use crate::{checksums, ledger, lock, properties};
 
 /// Begins a transaction that has the chain's lock of its schema and the limits
 /// of `options`, for changes of the ledgers and the schema outside of a revision.
@@ -76,15 +76,49 @@ pub(super) async fn is_up_to_date(
     target: Target<'_>,
     options: &RunOptions,
 ) -> Result<bool, RunError> {
+    look(db, options, async |txn| {
+        // The ledger of a schema that is not there is empty.
+        let chain = ledger::status(txn).await?;
+        super::refuse_other_environment(&properties::read(txn).await?, options)?;
+        let pending = revisions(&chain, Direction::Up, target)?;
+        let has_ledger = ledger::table_exists(txn, "seaql_migrations").await?;
+        Ok(has_ledger && pending.is_empty() && checksums_agree(txn).await?)
+    })
+    .await
+}
+
+/// Whether there is no revision to take back, in a schema that is there. Refuses
+/// what the run would be refused with. Takes no lock but for reading the ledgers.
+pub(super) async fn has_nothing_to_revert(
+    db: &DatabaseExecutor<'_>,
+    target: Target<'_>,
+    options: &RunOptions,
+) -> Result<bool, RunError> {
+    look(db, options, async |txn| {
+        let properties = properties::read(txn).await?;
+        super::refuse_other_environment(&properties, options)?;
+        super::refuse_protected(&properties, "down", options)?;
+        let chain = ledger::status(txn).await?;
+        let applied = revisions(&chain, Direction::Down, target)?;
+        Ok(applied.is_empty() && lock::has_schema(txn).await?)
+    })
+    .await
+}
+
+/// Asks in a transaction that is rolled back; `false` where another run is in the
+/// middle of it.
+async fn look<F>(
+    db: &DatabaseExecutor<'_>,
+    options: &RunOptions,
+    question: F,
+) -> Result<bool, RunError>
+where
+    F: AsyncFnOnce(&DatabaseTransaction) -> Result<bool, RunError>,
+{
     let txn = db.begin().await?;
     let looked = async {
         limit(&txn, options).await?;
-        // The ledger of a schema that is not there is empty.
-        let chain = ledger::status(&txn).await?;
-        super::refuse_other_environment(&crate::properties::read(&txn).await?, options)?;
-        let pending = revisions(&chain, Direction::Up, target)?;
-        let has_ledger = ledger::table_exists(&txn, "seaql_migrations").await?;
-        Ok(has_ledger && pending.is_empty() && checksums_agree(&txn).await?)
+        question(&txn).await
     }
     .await;
     match looked {

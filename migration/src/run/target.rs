@@ -3,7 +3,7 @@
 use sea_orm_migration::MigrationStatus;
 
 use super::RunError;
-use crate::{Revision, ledger::RevisionStatus};
+use crate::{Revision, ledger::RevisionStatus, shown};
 
 /// The way that a run takes along the chain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,7 +55,7 @@ pub(crate) fn revisions(
             let place = place.ok_or_else(|| {
                 RunError::Target(format!(
                     "no revision is called `{}`. Nothing was changed",
-                    name.escape_debug()
+                    shown(name)
                 ))
             })?;
             match direction {

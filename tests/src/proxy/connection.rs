@@ -137,6 +137,7 @@ impl Requests {
             let request = session.read(&message);
             if let Request::Run(sql) | Request::RunUntilSync(sql) = &request {
                 shared.record(sql.text());
+                shared.pass_commit_stall(sql).await?;
                 if shared.cuts_before(sql) {
                     return Ok(Ended::ByFault);
                 }

@@ -105,6 +105,29 @@ async fn a_stall_holds_everything_until_it_ends() -> anyhow::Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_stalled_commit_is_done_when_the_stall_ends() -> anyhow::Result<()> {
+    let setup = setup().await?;
+    setup.proxy.set_fault(Fault::StallCommit);
+    let committing = async {
+        let transaction = setup.pool.begin().await?;
+        transaction
+            .execute_unprepared("insert into t values (1)")
+            .await?;
+        transaction.commit().await?;
+        anyhow::Ok(())
+    };
+    let releasing = async {
+        setup.proxy.wait_for_faults(1).await?;
+        assert_eq!(setup.rows().await?, 0);
+        setup.proxy.set_fault(Fault::None);
+        anyhow::Ok(())
+    };
+    tokio::try_join!(committing, releasing)?;
+    assert_eq!((setup.rows().await?, setup.proxy.faults_fired()), (1, 1));
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn severed_connections_fail_and_new_ones_work() -> anyhow::Result<()> {
     let setup = setup().await?;
     let transaction = setup.pool.begin().await?;

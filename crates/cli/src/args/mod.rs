@@ -9,7 +9,10 @@ mod prospects;
 
 use std::ffi::OsString;
 
-use clap::{Args, CommandFactory, Parser, Subcommand};
+use clap::{
+    ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand, error::ErrorKind,
+    parser::ValueSource,
+};
 use outreach_service::connect::{DatabaseOptions, InvalidDatabaseUrl};
 
 pub(crate) use self::{
@@ -51,6 +54,32 @@ pub(crate) struct Arguments {
 
     #[command(subcommand)]
     pub(crate) command: Command,
+}
+
+/// Reads the arguments of a process, its name first.
+///
+/// # Errors
+///
+/// clap's, with what it prints; also where `--schema` was typed beside
+/// `--all-schemas`. clap's own conflicts would count DATABASE_SCHEMA as typed.
+pub(crate) fn parse(arguments: &[OsString]) -> Result<Arguments, clap::Error> {
+    let mut command = Arguments::command();
+    let matches = command.try_get_matches_from_mut(arguments)?;
+    if names_schema_beside_all(&matches) {
+        return Err(command.error(
+            ErrorKind::ArgumentConflict,
+            "the argument '--all-schemas' cannot be used with '--schema <NAME>'",
+        ));
+    }
+    Arguments::from_arg_matches(&matches).map_err(|error| error.format(&mut command))
+}
+
+fn names_schema_beside_all(matches: &ArgMatches) -> bool {
+    let up = matches.subcommand_matches("migrate");
+    let up = up.and_then(|migrate| migrate.subcommand_matches("up"));
+    up.is_some_and(|up| {
+        up.get_flag("all_schemas") && up.value_source("schema") == Some(ValueSource::CommandLine)
+    })
 }
 
 /// Whether the arguments, which may be wrong, are of a command whose status 1
@@ -101,6 +130,18 @@ impl Connection {
             Some(schema) => options.schema(schema),
             None => options,
         })
+    }
+
+    /// The options of a connection that looks at every schema, and the schema
+    /// that was named in vain.
+    pub(crate) fn options_of_all_schemas(
+        &self,
+    ) -> Result<(DatabaseOptions, Option<&str>), InvalidDatabaseUrl> {
+        let without = Self {
+            database: self.database.clone(),
+            schema: None,
+        };
+        Ok((without.options()?, present(self.schema.as_deref())))
     }
 
     /// Whether the database was named, rather than left to the default.
@@ -192,6 +233,29 @@ mod tests {
         for name in ["history", "current", "stamp"] {
             assert!(names.contains(&name), "{name}");
         }
+    }
+
+    #[test]
+    fn one_schema_and_all_of_them_exclude_each_other_wherever_they_stand() {
+        let parsed = |text: &str| {
+            let arguments: Vec<OsString> = text.split(' ').map(OsString::from).collect();
+            parse(&arguments)
+        };
+        for refused in [
+            "outreach -s a migrate up --all-schemas",
+            "outreach migrate up --all-schemas --schema a",
+            "outreach migrate --database-schema a up --all-schemas",
+        ] {
+            let error = parsed(refused).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::ArgumentConflict, "{refused}");
+            let text = error.to_string();
+            assert!(
+                text.contains("--schema") && text.contains("Usage"),
+                "{text}"
+            );
+        }
+        assert!(parsed("outreach migrate up --all-schemas").is_ok());
+        assert!(parsed("outreach migrate up --schema a").is_ok());
     }
 
     #[test]

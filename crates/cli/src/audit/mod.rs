@@ -26,7 +26,7 @@ use sea_orm_migration::sea_orm::{
 pub(crate) use self::{
     expected::{expected, parse_revision},
     history::{Ledgers, alembic_versions},
-    report::{report, sections},
+    report::{next_steps, report, sections},
 };
 use crate::exit::Error;
 

@@ -96,7 +96,6 @@ pub(crate) fn report(examination: &Examination, database: &str) -> Report {
     if let Some(data) = &examination.data {
         report.items.extend(data.iter().map(items::of_data));
     }
-    report.next_steps = next_steps(examination, &report);
     report
 }
 
@@ -247,16 +246,31 @@ fn section(title: &str, blocks: Vec<Block>) -> Section {
 }
 
 /// What to do: first the schema as a whole, then the remedies of the items, each
-/// once.
-fn next_steps(examination: &Examination, report: &Report) -> Vec<String> {
+/// once. Of a report that is otherwise complete: what it shows was done.
+pub(crate) fn next_steps(examination: &Examination, report: &Report) -> Vec<String> {
+    if is_empty(examination) {
+        let newest = REVISIONS.last() == Some(examination.revision);
+        return vec![if newest {
+            "`outreach migrate up`".to_owned()
+        } else {
+            format!("`outreach migrate up --to {}`", examination.revision.name)
+        }];
+    }
     let mut steps: Vec<String> = Vec::new();
     let of_database = examination.of_database();
     if of_database.iter().any(|f| f.severity > Severity::Info) {
-        steps.push(
-            "`outreach audit --repair` prints SQL that mends the schema, `--prove` tries it on \
-             a scratch copy"
-                .to_owned(),
-        );
+        let step = match (&report.repair, &report.proof) {
+            (None, _) => Some(
+                "`outreach audit --repair` prints SQL that mends the schema, `--prove` tries it \
+                 on a scratch copy",
+            ),
+            (Some(_), None) => Some("`outreach audit --prove` tries the repair on a scratch copy"),
+            (Some(_), Some(proof)) if proof.clean => {
+                Some("run the SQL of the repair, after `outreach backup`")
+            }
+            (Some(_), Some(_)) => None,
+        };
+        steps.extend(step.map(str::to_owned));
     }
     let counted = report.items.iter().filter(|item| item.counts());
     for remedy in counted.filter_map(|item| item.remedy.as_ref()) {
@@ -265,4 +279,15 @@ fn next_steps(examination: &Examination, report: &Report) -> Vec<String> {
         }
     }
     steps
+}
+
+/// Whether nothing of outreach's is there: no table, and no word in a ledger.
+fn is_empty(examination: &Examination) -> bool {
+    let mut tables = examination.expected.tables.iter();
+    let says_something = examination.ledgers.as_ref().is_some_and(|ledgers| {
+        let alembic = ledgers.alembic.as_deref().unwrap_or_default();
+        let applied = ledgers.applied.as_deref().unwrap_or_default();
+        !alembic.is_empty() || !applied.is_empty()
+    });
+    !says_something && tables.all(|table| !has_table(&examination.live, &table.name.name))
 }

@@ -48,6 +48,7 @@ async fn look(connection: &Connection, arguments: &Audit) -> Result<(), Error> {
     let name = options.url().redacted();
     let mut report = audit::report(&examination, name);
     add_repair(connection, arguments, &examination, &mut report).await?;
+    report.next_steps = audit::next_steps(&examination, &report);
     if arguments.format == AuditFormat::Markdown {
         report.sections = audit::sections(&examination);
         let checklist = Box::pin(verify::run_checklist(connection, arguments.revision)).await?;

@@ -4,7 +4,7 @@
 use std::{
     fmt::Write as _,
     io::{self, IsTerminal as _},
-    path::PathBuf,
+    path::{Path, PathBuf},
     time::Duration,
 };
 
@@ -12,8 +12,8 @@ use clap::Args;
 use indicatif::HumanBytes;
 use outreach_domain::excerpt;
 use outreach_operations::{
-    guard::{self, Clearance, Confirmation, Evidence, GuardError, Inventory, Request},
-    reset::{ResetError, ResetOptions},
+    guard::{self, Clearance, Confirmation, Evidence, Extent, GuardError, Inventory, Request},
+    reset::{self, ResetError, ResetOptions},
 };
 use schema_audit::schema::Dialect;
 use secrecy::SecretString;
@@ -101,8 +101,49 @@ impl Guarded {
     }
 }
 
+/// What the command is about to do.
+#[derive(Debug)]
+pub(crate) enum Destruction<'a> {
+    /// Outreach's tables are made anew.
+    Reset {
+        /// With the whole PostgreSQL schema.
+        drop_schema: bool,
+    },
+    /// A backup takes the place of outreach's tables.
+    Replacement {
+        /// The backup.
+        file: &'a Path,
+    },
+}
+
+impl Destruction<'_> {
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Reset { .. } => "the reset",
+            Self::Replacement { .. } => "the replacement",
+        }
+    }
+
+    fn extent(&self) -> Extent {
+        match self {
+            Self::Reset { drop_schema: true } => Extent::Schema,
+            Self::Reset { drop_schema: false } => Extent::Tables,
+            Self::Replacement { .. } => Extent::TablesForABackup,
+        }
+    }
+
+    /// What becomes of something that somebody has put on outreach's tables.
+    fn fate(&self, kind: &str) -> &'static str {
+        match self {
+            Self::Reset { .. } if kind == "policy" => "is put on the new table",
+            _ => "goes with its table",
+        }
+    }
+}
+
 /// Prints what is there, and asks for the name if there is somebody to ask.
-/// `None` after a dry run that found nothing in the way.
+/// `None` after a dry run that found nothing in the way. A backup that is to be
+/// restored is looked at too, before anybody is asked.
 ///
 /// # Errors
 ///
@@ -110,11 +151,19 @@ impl Guarded {
 pub(crate) async fn clear(
     connection: &Connection,
     arguments: &Guarded,
-    drop_schema: bool,
-    what: &str,
+    destruction: &Destruction<'_>,
 ) -> Result<Option<Clearance>, Error> {
-    let inventory = Box::pin(guard::look(&connection.options()?)).await?;
-    output::print(&listed(&inventory, drop_schema))?;
+    let what = destruction.name();
+    let database = connection.options()?;
+    let inventory = Box::pin(guard::look(&database)).await?;
+    output::print(&listed(&inventory, destruction))?;
+    if let Destruction::Replacement { file } = destruction {
+        let checked = reset::check(file, &database, &inventory);
+        checked.map_err(|source| ResetError::NotRestorable {
+            path: file.to_path_buf(),
+            source,
+        })?;
+    }
     let environment = arguments.environment.as_deref();
     let environment = environment.filter(|name| !name.trim().is_empty());
     let mut request = Request {
@@ -122,7 +171,7 @@ pub(crate) async fn clear(
         environment: environment.map(str::to_owned),
         is_named: connection.is_named(),
         allow_sessions: arguments.allow_sessions,
-        drop_schema,
+        extent: destruction.extent(),
     };
     // Nobody is asked about what is refused anyway.
     let is_refused = !guard::refusals(&inventory, &request).is_empty();
@@ -173,7 +222,7 @@ fn ask(inventory: &Inventory, what: &str) -> Result<Confirmation, Error> {
 }
 
 /// What is there, for people. Names come from the database.
-fn listed(inventory: &Inventory, drop_schema: bool) -> String {
+fn listed(inventory: &Inventory, destruction: &Destruction<'_>) -> String {
     let mut text = String::new();
     let kind = match inventory.dialect {
         Dialect::Postgres => "PostgreSQL",
@@ -212,10 +261,15 @@ fn listed(inventory: &Inventory, drop_schema: bool) -> String {
     text.push_str(&tables(inventory));
     for object in &inventory.attached {
         let name = excerpt(&object.name, WIDEST);
-        let _ = writeln!(text, "goes with its table: {} {name}", object.kind);
+        let fate = destruction.fate(&object.kind);
+        let _ = writeln!(text, "{fate}: {} {name}", object.kind);
     }
     for object in &inventory.foreign {
-        let fate = if drop_schema { "goes too" } else { "stays" };
+        let fate = if destruction.extent() == Extent::Schema {
+            "goes too"
+        } else {
+            "stays"
+        };
         let rows = object
             .rows
             .map(|rows| format!(" ({})", counted(rows, "row")));

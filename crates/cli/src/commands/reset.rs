@@ -5,7 +5,7 @@ use outreach_operations::reset::{self, Step};
 
 use super::{
     backup::Shown,
-    guarded::{self, Guarded},
+    guarded::{self, Destruction, Guarded},
     verify::run_checklist,
 };
 use crate::{args::Connection, exit::Error, output};
@@ -15,10 +15,10 @@ Drops outreach's tables and makes them anew, empty. Forward repair comes first: 
 `outreach audit --repair` mend a database without losing a row; see RESET_INSTRUCTIONS.md.
 
 In this order: what is there is listed; guards; a backup, which is read back; then one transaction
-that drops the tables, runs the revisions, keeps environment, privileges and foreign tables, and
-audits the outcome; then the checklist of `outreach verify`. What is not outreach's is not dropped.
-Killed at any point, the database is as it was, or done; `outreach restore --replace FILE` brings
-the backup back.
+that drops the tables, runs the revisions, keeps environment, privileges, policies and foreign
+tables, and audits the outcome; then the checklist of `outreach verify`. What is not outreach's is
+not dropped. Killed at any point, the database is as it was, or done; `outreach restore --replace
+FILE` brings the backup back.
 
 Exit status:
   0  done, and the checklist is ticked
@@ -39,7 +39,8 @@ pub(crate) struct ResetArguments {
 
 pub(crate) async fn run(connection: &Connection, arguments: &ResetArguments) -> Result<(), Error> {
     let guarded = &arguments.guarded;
-    let cleared = guarded::clear(connection, guarded, arguments.drop_schema, "the reset").await?;
+    let drop_schema = arguments.drop_schema;
+    let cleared = guarded::clear(connection, guarded, &Destruction::Reset { drop_schema }).await?;
     let Some(clearance) = cleared else {
         return Ok(());
     };

@@ -4,13 +4,13 @@ use std::path::PathBuf;
 
 use clap::Args;
 use outreach_operations::{
-    backup::{self, BackupError, RestoreOptions},
+    backup::{self, RestoreOptions},
     reset,
 };
 
 use super::{
-    backup::{Shown, until_interrupted},
-    guarded::{self, Guarded},
+    backup::Shown,
+    guarded::{self, Destruction, Guarded},
     reset::show,
 };
 use crate::{args::Connection, exit::Error, output};
@@ -64,21 +64,14 @@ pub(crate) async fn run(
     let progress = |step| shown.show(step);
     let work = backup::restore(&arguments.file, &database, &options, &progress);
     // Boxed, so that the program's future does not fill a thread's stack.
-    let work = Box::pin(work);
-    let work = async { Ok(work.await) };
-    let restored = until_interrupted(work).await;
+    let restored = Box::pin(work).await;
     shown.end();
-    let manifest = restored?.map_err(|error| match error {
-        BackupError::NotEmpty { .. }
-        | BackupError::Damaged { .. }
-        | BackupError::OtherDialect { .. }
-        | BackupError::OtherSchema { .. }
-        | BackupError::VirtualTable { .. }
-        | BackupError::Manifest { .. }
-        | BackupError::Format { .. }
-        | BackupError::InMemory
-        | BackupError::Read { .. } => Error::refused(error),
-        error => Error::failed(error),
+    let manifest = restored.map_err(|error| {
+        if error.is_refusal() {
+            Error::refused(error)
+        } else {
+            Error::failed(error)
+        }
     })?;
     let contents = &manifest.contents;
     output::say(&format!(
@@ -91,7 +84,10 @@ pub(crate) async fn run(
 
 async fn replace(connection: &Connection, arguments: &RestoreArguments) -> Result<(), Error> {
     let guarded = &arguments.guarded;
-    let cleared = guarded::clear(connection, guarded, false, "the replacement").await?;
+    let replacement = Destruction::Replacement {
+        file: &arguments.file,
+    };
+    let cleared = guarded::clear(connection, guarded, &replacement).await?;
     let Some(clearance) = cleared else {
         return Ok(());
     };

@@ -10,6 +10,7 @@ use outreach_service::{
     connect::{DatabaseOptions, open},
     sql::{is_connection_lost, sqlstate},
 };
+use schema_audit::inspect::InspectError;
 use sea_orm::{DatabaseConnection, DatabaseTransaction, DbBackend, DbErr};
 use secrecy::SecretString;
 
@@ -19,7 +20,7 @@ use super::{
     session::{Session, blockers},
     work::{Outcome, Work},
 };
-use crate::backup::Step;
+use crate::backup::{Backup, Step};
 
 /// How a plan is carried out.
 #[derive(Debug, Clone)]
@@ -75,6 +76,8 @@ pub enum Progress {
     BackedUp(PathBuf),
     /// The tables are locked.
     Locking,
+    /// They are compared with the backup.
+    Comparing,
     /// Their rows are counted and hashed.
     Counting,
     /// So many statements mend the tables.
@@ -93,6 +96,7 @@ impl fmt::Display for Progress {
             Self::BackingUp(_) => f.write_str("making a backup and reading it back"),
             Self::BackedUp(path) => write!(f, "the backup is `{}`", path.display()),
             Self::Locking => f.write_str("locking the tables"),
+            Self::Comparing => f.write_str("comparing the tables with the backup"),
             Self::Counting => f.write_str("counting and hashing the rows"),
             Self::Repairing(statements) => write!(f, "mending the tables: {statements} statements"),
             Self::Migrating => f.write_str("recording and running the revisions"),
@@ -106,8 +110,8 @@ impl fmt::Display for Progress {
 pub(super) type Listener<'a> = &'a (dyn Fn(Progress) + Send + Sync);
 
 /// Carries a plan out. First a backup is made and read back, except of an empty
-/// database; then one transaction mends the tables, fills the ledgers and runs
-/// the later revisions, holds the outcome against the newest revision and the
+/// database; then one transaction compares the tables with it, mends them, fills
+/// the ledgers and runs the later revisions, holds the outcome against the newest revision and the
 /// rows against those of before, and commits. Nobody else can read or write the
 /// tables meanwhile (PostgreSQL), or write the file (SQLite).
 ///
@@ -134,18 +138,19 @@ pub async fn carry_out(
     let backup = if plan.state == State::Empty {
         None
     } else {
-        let path = Box::pin(back_up(options, adoption, progress)).await?;
-        progress(Progress::BackedUp(path.clone()));
-        Some(path)
+        let backup = Box::pin(back_up(options, adoption, progress)).await?;
+        progress(Progress::BackedUp(backup.path.clone()));
+        Some(backup)
     };
     let options = options
         .clone()
         .max_connections(1)
         .busy_timeout(adoption.run.lock_timeout);
     let db = open(&options).await.map_err(AdoptError::Connect)?;
-    let outcome = in_one_transaction(&db, plan, adoption, progress).await;
+    let outcome = in_one_transaction(&db, plan, adoption, backup.as_ref(), progress).await;
     // The connection goes either way; SQLite writes its log into the file.
     let _ = db.close().await;
+    let backup = backup.map(|backup| backup.path);
     let outcome = outcome.map_err(|error| error.with_backup(backup.as_ref()))?;
     Ok(report(plan, outcome, backup))
 }
@@ -154,6 +159,7 @@ async fn in_one_transaction(
     db: &DatabaseConnection,
     plan: &Plan,
     adoption: &Adoption,
+    backup: Option<&Backup>,
     progress: Listener<'_>,
 ) -> Result<Outcome, AdoptError> {
     let rebuilds = !plan.repairs.is_empty();
@@ -162,6 +168,7 @@ async fn in_one_transaction(
         txn: &txn,
         plan,
         adoption,
+        backup,
         progress,
     };
     let outcome = match work.run().await {
@@ -169,7 +176,7 @@ async fn in_one_transaction(
         Err(error) => {
             // A connection that is gone takes its transaction with it.
             let _ = txn.rollback().await;
-            return Err(name_blockers(db, error).await);
+            return Err(name_blockers(db, rolled_back(error)).await);
         }
     };
     progress(Progress::Committing);
@@ -189,6 +196,16 @@ async fn commit(txn: DatabaseTransaction) -> Result<(), AdoptError> {
             failed("the commit")(source)
         }
     })
+}
+
+/// Says of a failed look that what it was part of is taken back.
+fn rolled_back(error: AdoptError) -> AdoptError {
+    match error {
+        AdoptError::Read(source) | AdoptError::Inspect(InspectError::Query { source, .. }) => {
+            failed("reading the database")(source)
+        }
+        error => error,
+    }
 }
 
 /// A statement that failed; nothing of the transaction is kept.

@@ -31,6 +31,18 @@ pub enum AdoptError {
          plan and start again"
     )]
     Changed,
+    /// A table is not what the backup holds.
+    #[error(
+        "the backup does not hold {what} as it is: somebody has changed it meanwhile, or the backup \
+         is a wrong copy; nothing was changed: stop whoever writes, and run it again{}",
+        backup_at(.backup.as_ref())
+    )]
+    NotInBackup {
+        /// What differs.
+        what: String,
+        /// The backup.
+        backup: Option<PathBuf>,
+    },
     /// No connection could be had.
     #[error("cannot connect")]
     Connect(#[source] outreach_service::connect::ConnectError),
@@ -100,13 +112,17 @@ impl AdoptError {
     /// rather than a failure.
     #[must_use]
     pub fn is_refusal(&self) -> bool {
-        matches!(self, Self::Refused { .. } | Self::Changed)
+        matches!(
+            self,
+            Self::Refused { .. } | Self::Changed | Self::NotInBackup { .. }
+        )
     }
 
     /// Names the backup that was made before.
     pub(super) fn with_backup(mut self, path: Option<&PathBuf>) -> Self {
         match &mut self {
-            Self::Locked { backup, .. }
+            Self::NotInBackup { backup, .. }
+            | Self::Locked { backup, .. }
             | Self::Failed { backup, .. }
             | Self::NotRight { backup, .. }
             | Self::UnknownOutcome { backup, .. } => *backup = path.cloned(),

@@ -77,8 +77,9 @@ pub async fn recognise(db: &DatabaseConnection) -> Result<Recognition, AdoptErro
 }
 
 /// Plans how the database gets to the newest revision. Reads only, as
-/// [`recognise`](fn@recognise); counts the rows that a repair would touch, which
-/// reads the tables that differ.
+/// [`recognise`](fn@recognise); counts the rows that a repair would touch and
+/// those that a revision would merge, which reads the tables that differ and those
+/// that are merged.
 ///
 /// # Errors
 ///

@@ -2,7 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use outreach_migration::{REVISIONS, Revision};
+use outreach_migration::{
+    REVISIONS, Revision,
+    plan::{RowChange, row_changes},
+    run::Direction,
+};
 use schema_audit::{
     compare::{Code, Finding, Severity},
     repair::{Destructive, Options, Statement, label, repair},
@@ -113,6 +117,9 @@ pub struct Plan {
     pub fills: Vec<Fill>,
     /// What it drops.
     pub dropped: Vec<Dropped>,
+    /// The rows that the revisions which will run merge into others, by table, as
+    /// they are now. Not counted where there are conflicts.
+    pub row_changes: Vec<RowChange>,
     /// The tables that are not outreach's. They are left alone; those that are
     /// not recorded yet as such will be, so that audits leave them out.
     pub foreign_tables: Vec<String>,
@@ -197,6 +204,12 @@ pub(super) async fn make(
     let index = index_of(revision);
     attribute(&mut plan.conflicts, observed.backend, index)?;
     plan.steps = steps(Some(index), &plan.conflicts);
+    if plan.is_possible() {
+        for pending in REVISIONS.iter().skip(index + 1) {
+            let changes = row_changes(txn, pending, Direction::Up).await;
+            plan.row_changes.extend(changes.map_err(AdoptError::read)?);
+        }
+    }
     let alembic = recognition.alembic.as_deref();
     plan.alembic = alembic
         .filter(|rows| rows.is_empty())
@@ -229,6 +242,7 @@ fn blank(observed: &Observed, recognition: &Recognition) -> Plan {
         repairs: Vec::new(),
         fills: Vec::new(),
         dropped: Vec::new(),
+        row_changes: Vec::new(),
         unrecorded: unrecorded.cloned().collect(),
         foreign_tables: recognition.foreign_tables.clone(),
         alembic: None,

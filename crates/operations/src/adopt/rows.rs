@@ -77,6 +77,27 @@ pub(super) fn selections(made: &Made, expected: &Schema) -> Selections {
     selections
 }
 
+/// What of some selections is known already, as the rows of whole tables are, and
+/// those that have to be counted.
+pub(super) fn known(mut held: Contents, selections: &[Selection]) -> (Contents, Vec<Selection>) {
+    let is_held = |selection: &&Selection| {
+        let table = held.table(&selection.table);
+        let columns = selection.columns.iter();
+        table.is_some_and(|table| {
+            let names = table.columns.iter();
+            names
+                .map(|name| SelectedColumn::plain(name))
+                .eq(columns.cloned())
+        })
+    };
+    let (kept, unknown): (Vec<&Selection>, Vec<&Selection>) = selections.iter().partition(is_held);
+    let kept: Vec<&str> = kept.iter().map(|one| one.table.as_str()).collect();
+    let unknown = unknown.into_iter().cloned().collect();
+    held.tables
+        .retain(|table| kept.contains(&table.table.as_str()));
+    (held, unknown)
+}
+
 /// The value with its NULL as it will be filled, in the type of today.
 fn before(expected: &Schema, column: &Column, fill: Option<&str>) -> String {
     let name = identifier(&column.name);

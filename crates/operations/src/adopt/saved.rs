@@ -1,18 +1,16 @@
 //! The backup that comes before everything else.
 
-use std::path::PathBuf;
-
 use outreach_service::connect::DatabaseOptions;
 
 use super::{AdoptError, Adoption, Progress, carry_out::Listener};
-use crate::backup::{self, BackupOptions, Step};
+use crate::backup::{self, Backup, BackupOptions, Step};
 
 /// Makes a backup and reads it back; a backup that can't be read back is none.
 pub(super) async fn back_up(
     options: &DatabaseOptions,
     adoption: &Adoption,
     progress: Listener<'_>,
-) -> Result<PathBuf, AdoptError> {
+) -> Result<Backup, AdoptError> {
     let show = |step: Step| progress(Progress::BackingUp(step));
     let folder = BackupOptions {
         directory: adoption.backup_dir.clone(),
@@ -24,7 +22,7 @@ pub(super) async fn back_up(
     let read_back = Box::pin(backup::verify(&backup.path, options, server, &show)).await;
     let read_back = read_back.map_err(AdoptError::Backup)?;
     if read_back.is_sound() {
-        return Ok(backup.path);
+        return Ok(backup);
     }
     let differences = read_back.differences.iter().map(ToString::to_string);
     Err(AdoptError::UnsoundBackup {

@@ -1,13 +1,16 @@
 //! The transaction that everything happens in, and who stands in its way.
 
-use outreach_migration::run::{self, Blocker, RunOptions};
+use outreach_migration::{
+    run::{self, Blocker, RunOptions},
+    shown,
+};
 use sea_orm::{
     ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr,
     SqliteTransactionMode, TransactionOptions, TransactionTrait,
 };
 
 use super::{AdoptError, carry_out::failed, probe::number};
-use crate::sql::{identifier, read_committed};
+use crate::sql::{identifier, milliseconds, read_committed};
 
 /// Begins and prepares transactions.
 pub(super) struct Session;
@@ -59,7 +62,7 @@ pub(super) async fn limit(txn: &DatabaseTransaction, options: &RunOptions) -> Re
         ("lock_timeout", options.lock_timeout),
         ("statement_timeout", options.statement_timeout),
     ] {
-        let sql = format!("SET LOCAL {name} = {}", limit.as_millis());
+        let sql = format!("SET LOCAL {name} = {}", milliseconds(limit));
         txn.execute_unprepared(&sql).await?;
     }
     // Rows are filled and tables altered in one transaction, which PostgreSQL
@@ -87,10 +90,10 @@ pub(super) async fn lock_tables(txn: &DatabaseTransaction, tables: &[String]) ->
 pub(super) async fn blockers(db: &DatabaseConnection) -> String {
     let found = run::blockers(db).await.unwrap_or_default();
     let describe = |blocker: &Blocker| {
-        let word = |text: &Option<String>| text.clone().unwrap_or_default();
+        let word = |text: &Option<String>| shown(text.as_deref().unwrap_or_default());
         let pid = blocker.pid.unwrap_or_default();
         format!(
-            "session {pid} (user {:?}, application {:?}, {}, since {}) holds {}; `SELECT \
+            "session {pid} (user `{}`, application `{}`, {}, since {}) holds {}; `SELECT \
              pg_terminate_backend({pid})` ends it",
             word(&blocker.user),
             word(&blocker.application),

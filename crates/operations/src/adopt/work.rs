@@ -12,6 +12,7 @@ use outreach_service::sql::sqlstate;
 use schema_audit::{
     compare::{Finding, Severity, compare},
     history::{self, ChainRevision},
+    inspect::{Scope, inspect_in_txn},
     schema::Schema,
 };
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, Statement};
@@ -28,6 +29,7 @@ use super::{
     session::{limit, lock_tables},
 };
 use crate::{
+    backup::Backup,
     contents::{self, Contents, ContentsError},
     expected::expected,
 };
@@ -48,6 +50,8 @@ pub(super) struct Work<'a> {
     pub(super) txn: &'a DatabaseTransaction,
     pub(super) plan: &'a Plan,
     pub(super) adoption: &'a Adoption,
+    /// What was there before, if there was anything.
+    pub(super) backup: Option<&'a Backup>,
     pub(super) progress: Listener<'a>,
 }
 
@@ -62,8 +66,12 @@ impl Work<'_> {
         if !made.plan.agrees_with(self.plan) {
             return Err(AdoptError::Changed);
         }
+        let held = match self.backup {
+            Some(backup) => self.compare_with(backup).await?,
+            None => Contents::default(),
+        };
         let orphans = self.orphans().await?;
-        let (before, repaired, selections) = self.mend(&made).await?;
+        let (before, repaired, selections) = self.mend(&made, held).await?;
         (self.progress)(Progress::Migrating);
         let merged = rows::merged(self.txn).await.map_err(failed("counting"))?;
         if !empty {
@@ -106,9 +114,43 @@ impl Work<'_> {
         }
     }
 
+    /// The backup describes itself, so that reading it back can't tell a wrong
+    /// copy: the locked tables can, and whatever was written since they were copied.
+    /// Returns what they hold.
+    async fn compare_with(&self, backup: &Backup) -> Result<Contents, AdoptError> {
+        (self.progress)(Progress::Comparing);
+        let differs = |what: String| AdoptError::NotInBackup { what, backup: None };
+        // Those with rows of their own, which a partitioned table has not.
+        let mut tables = contents::table_names(self.txn).await.map_err(uncounted)?;
+        tables.retain(|table| self.plan.tables.contains(table));
+        let held = contents::of(self.txn, &tables).await.map_err(uncounted)?;
+        for table in &held.tables {
+            if backup.manifest.contents.table(&table.table) != Some(table) {
+                return Err(differs(format!("the rows of `{}`", table.table)));
+            }
+        }
+        let there = inspect_in_txn(self.txn, &Scope::Current).await?;
+        let saved = &backup.manifest.structure;
+        let of = |schema: &Schema, name: &str| {
+            let mut tables = schema.tables.iter();
+            tables.find(|table| table.name.name == name).cloned()
+        };
+        match tables
+            .iter()
+            .find(|name| of(&there, name) != of(saved, name))
+        {
+            Some(name) => Err(differs(format!("the definition of `{name}`"))),
+            None => Ok(held),
+        }
+    }
+
     /// Runs the repairs, and returns what the tables held before and after them:
-    /// the same, or it is an error.
-    async fn mend(&self, made: &Made) -> Result<(Contents, Contents, Selections), AdoptError> {
+    /// the same, or it is an error. What is known to be held is not counted again.
+    async fn mend(
+        &self,
+        made: &Made,
+        held: Contents,
+    ) -> Result<(Contents, Contents, Selections), AdoptError> {
         let Some(revision) = made.recognition.revision else {
             let none = Selections {
                 before: Vec::new(),
@@ -119,7 +161,8 @@ impl Work<'_> {
         let schema = expected(made.observed.backend, revision)?;
         let selections = rows::selections(made, &schema);
         (self.progress)(Progress::Counting);
-        let before = self.contents(&selections.before).await?;
+        let (mut before, unknown) = rows::known(held, &selections.before);
+        before.add(self.contents(&unknown).await?);
         let repairs = &made.plan.repairs;
         if repairs.is_empty() {
             return Ok((before.clone(), before, selections));
@@ -238,18 +281,22 @@ impl Work<'_> {
 
     async fn contents(&self, selections: &[contents::Selection]) -> Result<Contents, AdoptError> {
         let counted = contents::of_columns(self.txn, selections).await;
-        counted.map_err(|error| match error {
-            ContentsError::Rows { table, source } => {
-                failed(format!("counting the rows of `{table}`"))(source)
-            }
-            ContentsError::Catalog { source } => failed("counting the rows")(source),
-            other => not_right(other.to_string()),
-        })
+        counted.map_err(uncounted)
     }
 
     async fn execute(&self, sql: &str, doing: &str) -> Result<(), AdoptError> {
         let ran: Result<_, DbErr> = self.txn.execute_unprepared(sql).await;
         ran.map(drop).map_err(failed(doing))
+    }
+}
+
+fn uncounted(error: ContentsError) -> AdoptError {
+    match error {
+        ContentsError::Rows { table, source } => {
+            failed(format!("counting the rows of `{table}`"))(source)
+        }
+        ContentsError::Catalog { source } => failed("counting the rows")(source),
+        other => not_right(other.to_string()),
     }
 }
 

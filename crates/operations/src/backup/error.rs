@@ -151,8 +151,14 @@ pub enum BackupError {
         table: String,
     },
     /// The backup file is not the one that the manifest speaks of.
-    #[error("the backup is damaged, nothing was changed: {}", joined(differences))]
+    #[error(
+        "the backup `{}` is damaged, nothing was changed: {}",
+        path.display(),
+        joined(differences)
+    )]
     Damaged {
+        /// The backup.
+        path: PathBuf,
         /// What differs.
         differences: Vec<Difference>,
     },
@@ -186,12 +192,41 @@ pub enum BackupError {
         /// Its name.
         table: String,
     },
+    /// The backup file is the database that it was to be restored to.
+    #[error("the backup `{}` is the database itself; name another database", path.display())]
+    OntoItself {
+        /// The backup.
+        path: PathBuf,
+    },
+    /// The process was told to end before the restore was committed.
+    #[error("interrupted, nothing was changed")]
+    Stopped,
     /// The process was told to end. What was scratch is removed.
     #[error("interrupted; the scratch database is removed")]
     Interrupted,
 }
 
 impl BackupError {
+    /// Whether the remedy is another request, another file or another state of
+    /// the database, rather than that something failed.
+    #[must_use]
+    pub fn is_refusal(&self) -> bool {
+        matches!(
+            self,
+            Self::NotEmpty { .. }
+                | Self::Changed { .. }
+                | Self::Damaged { .. }
+                | Self::OtherDialect { .. }
+                | Self::OtherSchema { .. }
+                | Self::OntoItself { .. }
+                | Self::VirtualTable { .. }
+                | Self::Manifest { .. }
+                | Self::Format { .. }
+                | Self::InMemory
+                | Self::Read { .. }
+        )
+    }
+
     pub(super) fn database(what: &'static str) -> impl FnOnce(DbErr) -> Self {
         move |source| Self::Database { what, source }
     }

@@ -30,7 +30,7 @@ pub use self::{
     folder::{Listing, Pruned, list, prune},
     manifest::Manifest,
     progress::{Progress, Step},
-    restore::{RestoreOptions, restore, restore_replacing},
+    restore::{RestoreOptions, check, restore, restore_replacing},
     verify::{Verification, verify},
 };
 

@@ -38,4 +38,6 @@ pub enum Step {
     Restoring,
     /// What was restored is compared with the manifest.
     Comparing,
+    /// What was restored is committed. From here on it is too late to stop.
+    Committing,
 }

@@ -15,7 +15,7 @@ use super::{
     difference::differences,
     facts::State,
     restore::{
-        Replaced,
+        Replaced, RestoreOptions,
         postgres::{Load, load},
     },
 };
@@ -126,11 +126,15 @@ async fn on_a_server(
         progress(Step::Scratch {
             name: options.url().to_string(),
         });
+        let options = RestoreOptions {
+            privileges: false,
+            ..RestoreOptions::default()
+        };
         let load_it = Load {
             url: &url,
             path,
             manifest,
-            privileges: false,
+            options: &options,
             replaced: Replaced::default(),
             keep: false,
         };

@@ -47,6 +47,12 @@ impl Contents {
         self.tables.iter().map(|table| table.rows).sum()
     }
 
+    /// Takes the rows of other tables along.
+    pub(crate) fn add(&mut self, others: Self) {
+        self.tables.extend(others.tables);
+        self.tables.sort_by(|a, b| a.table.cmp(&b.table));
+    }
+
     /// The table of this name.
     #[must_use]
     pub fn table(&self, name: &str) -> Option<&TableContents> {

@@ -35,6 +35,8 @@ pub(super) struct Identity {
     pub(super) own: Vec<String>,
     /// Has the name of one that the newest revision has, and is none.
     pub(super) clashes: Vec<String>,
+    /// Columns of ours that the newest revision does not have: `jobs.note`.
+    pub(super) columns: Vec<String>,
 }
 
 /// Tells by the ledgers, or else by the shape of the tables.
@@ -51,6 +53,7 @@ pub(super) fn identify(
             revision: None,
             own: Vec::new(),
             clashes: Vec::new(),
+            columns: Vec::new(),
         });
     };
     let of_revision = expected(backend, revision)?;
@@ -74,7 +77,21 @@ pub(super) fn identify(
     let clashes = newest.tables.iter().map(|table| table.name.name.as_str());
     let clashes = clashes
         .filter(|name| live.table(&ObjectName::local(*name)).is_some() && !own.contains(name));
+    let mut columns = Vec::new();
+    let is_own = |table: &&Table| own.contains(table.name.name.as_str());
+    for table in live.tables.iter().filter(is_own) {
+        let wanted = newest.table(&table.name);
+        let is_known = |name: &str| {
+            wanted.is_none_or(|wanted| wanted.columns.iter().any(|column| column.name == name))
+        };
+        let unknown = table
+            .columns
+            .iter()
+            .filter(|column| !is_known(&column.name));
+        columns.extend(unknown.map(|column| format!("{}.{}", table.name.name, column.name)));
+    }
     Ok(Identity {
+        columns,
         revision: (evidence != Evidence::Shape).then_some(revision.name),
         clashes: clashes.map(str::to_owned).collect(),
         own: own.into_iter().map(str::to_owned).collect(),

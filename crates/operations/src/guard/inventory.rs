@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use outreach_migration::shown;
 use schema_audit::schema::Dialect;
 use serde::Serialize;
 
@@ -36,8 +37,8 @@ pub struct Inventory {
     pub alembic: Option<Vec<String>>,
     /// What else is in the schema or the file, by kind and name.
     pub foreign: Vec<ForeignObject>,
-    /// Triggers, policies and the like that somebody has put on outreach's tables:
-    /// they go with the table, and the chain does not make them again.
+    /// Columns, triggers, policies and the like that somebody has put on
+    /// outreach's tables: the chain does not make them again.
     pub attached: Vec<ForeignObject>,
     /// What is not outreach's and depends on its tables: `view public.report`.
     pub dependents: Vec<String>,
@@ -160,7 +161,7 @@ impl fmt::Display for Session {
             ("since", &self.since),
         ] {
             if !value.is_empty() {
-                write!(f, ", {name} {}", value.escape_debug())?;
+                write!(f, ", {name} {}", shown(value))?;
             }
         }
         Ok(())

@@ -170,7 +170,15 @@ fn of_schema(schema: &Schema, identity: Identity) -> Inventory {
             add("sequence", sequence.name.to_string());
         }
     }
-    let mut attached = Vec::new();
+    let mut attached: Vec<ForeignObject> = identity
+        .columns
+        .iter()
+        .map(|name| ForeignObject {
+            kind: "column".to_owned(),
+            name: name.clone(),
+            rows: None,
+        })
+        .collect();
     for other in &schema.unmodelled {
         let kind = other.kind.as_str();
         let of_ours = other.table.as_deref().is_some_and(|t| own.contains(t));

@@ -23,5 +23,5 @@ pub use self::{
     inventory::{ForeignObject, Inventory, OwnTable, Session},
     look::{look, sessions},
     protect::{ProtectError, properties, protect, set_environment, unprotect},
-    refusal::{Clearance, Confirmation, Refusal, Request, clear, refusals},
+    refusal::{Clearance, Confirmation, Extent, Refusal, Request, clear, refusals},
 };

@@ -22,17 +22,27 @@ const SESSIONS: &str = "SELECT a.pid, coalesce(a.usename::text, '') AS usename, 
      FROM pg_catalog.pg_prepared_xacts p WHERE p.database = current_database() \
      ORDER BY 1, 3";
 
-/// References to our tables that other tables hold, from whatever schema.
+/// References to our tables that other tables hold, from whatever schema, and
+/// publications that name our tables.
 const REFERENCES: &str = "WITH ours AS ( \
      SELECT c.oid FROM pg_catalog.pg_class c \
      JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
      WHERE n.nspname = current_schema() AND c.relname IN (SELECT jsonb_array_elements_text($1))) \
-     SELECT 'foreign key ' || k.conrelid::regclass || '.' || k.conname \
+     SELECT 'foreign key `' || k.conrelid::regclass || '.' || k.conname || '`' \
      FROM pg_catalog.pg_constraint k WHERE k.contype = 'f' AND k.confrelid IN (TABLE ours) \
      AND k.conrelid NOT IN (TABLE ours) \
-     UNION ALL SELECT 'table ' || i.inhrelid::regclass || ', which inherits' \
+     UNION ALL SELECT 'table `' || i.inhrelid::regclass || '`, which inherits' \
      FROM pg_catalog.pg_inherits i WHERE i.inhparent IN (TABLE ours) \
-     AND i.inhrelid NOT IN (TABLE ours) ORDER BY 1";
+     AND i.inhrelid NOT IN (TABLE ours) \
+     UNION ALL SELECT 'publication `' || p.pubname || '` of `' || r.prrelid::regclass || '`' \
+     FROM pg_catalog.pg_publication_rel r JOIN pg_catalog.pg_publication p ON p.oid = r.prpubid \
+     WHERE r.prrelid IN (TABLE ours) ORDER BY 1";
+
+/// Policies of our tables, which may need another one of them: they go together.
+const OWN_POLICIES: &str = "SELECT 'policy `' || c.oid::regclass || '.' || p.polname || '`' \
+     FROM pg_catalog.pg_policy p JOIN pg_catalog.pg_class c ON c.oid = p.polrelid \
+     JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+     WHERE n.nspname = current_schema() AND c.relname IN (SELECT jsonb_array_elements_text($1))";
 
 /// A role owns what a role owns that it is a member of.
 const OWNED: &str = "SELECT c.relname::text AS name, \
@@ -128,9 +138,11 @@ async fn in_the_way(
     let mut found: Vec<String> = held
         .into_iter()
         .filter(|one| one.holds_table && is_ours(&one.table))
-        .map(|one| format!("{} {}", one.kind, one.name))
+        .map(|one| format!("{} `{}`", one.kind, one.name))
         .collect();
     let names = Value::from(serde_json::Value::from(names));
+    let of_ours = texts(db, OWN_POLICIES, [names.clone()]).await?;
+    found.retain(|one| !of_ours.contains(one));
     found.extend(texts(db, REFERENCES, [names]).await?);
     found.sort();
     found.dedup();

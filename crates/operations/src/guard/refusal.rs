@@ -27,8 +27,20 @@ pub struct Request {
     pub is_named: bool,
     /// Go on while others are connected.
     pub allow_sessions: bool,
-    /// Drop the whole PostgreSQL schema, with what is not outreach's.
-    pub drop_schema: bool,
+    /// What goes.
+    pub extent: Extent,
+}
+
+/// What is destroyed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Extent {
+    /// Outreach's tables, which are made anew.
+    Tables,
+    /// The whole PostgreSQL schema, with what is not outreach's.
+    Schema,
+    /// Outreach's tables, and a whole backup comes in their place.
+    TablesForABackup,
 }
 
 /// One reason against it, with its remedy.
@@ -113,7 +125,7 @@ pub enum Refusal {
     #[error(
         "not outreach's by the revision or their columns, but with names that outreach needs: \
          {}; rename them, or look with `outreach adopt`",
-        .tables.join(", ")
+        in_backticks(tables)
     )]
     Clashes {
         /// Their names.
@@ -128,6 +140,15 @@ pub enum Refusal {
         /// Kinds and names.
         objects: Vec<String>,
     },
+    /// A whole backup can't be restored beside what is not ours.
+    #[error(
+        "not outreach's, and in the way of a whole backup: {}; move it away, or restore to \
+         another database", .objects.join(", ")
+    )]
+    InTheWay {
+        /// Kinds and names.
+        objects: Vec<String>,
+    },
     /// Nothing can be written.
     #[error("{reason}; use another role or session, or the primary server")]
     ReadOnly {
@@ -135,7 +156,10 @@ pub enum Refusal {
         reason: &'static str,
     },
     /// The role may not drop some tables.
-    #[error("the role does not own: {}; use the role that does", .tables.join(", "))]
+    #[error(
+        "the role does not own: {}; use the role that does",
+        in_backticks(tables)
+    )]
     NotOwned {
         /// Their names.
         tables: Vec<String>,
@@ -146,7 +170,8 @@ pub enum Refusal {
     /// Extensions would go with the schema, and whatever uses them in others.
     #[error(
         "the schema has extensions that other schemas may use: {}; move them with ALTER EXTENSION \
-         … SET SCHEMA, or leave --drop-schema out", .extensions.join(", ")
+         … SET SCHEMA, or leave --drop-schema out",
+        in_backticks(extensions)
     )]
     Extensions {
         /// Their names.
@@ -156,6 +181,11 @@ pub enum Refusal {
 
 fn shown(environment: Option<&str>) -> String {
     environment.map_or_else(|| "none".to_owned(), |name| format!("`{name}`"))
+}
+
+fn in_backticks(names: &[String]) -> String {
+    let names: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
+    names.join(", ")
 }
 
 fn joined(sessions: &[Session]) -> String {
@@ -190,7 +220,7 @@ pub fn clear(inventory: Inventory, request: &Request) -> Result<Clearance, Vec<R
     }
     Ok(Clearance {
         inventory,
-        drop_schema: request.drop_schema,
+        drop_schema: request.extent == Extent::Schema,
     })
 }
 
@@ -265,16 +295,25 @@ fn ownership(inventory: &Inventory, request: &Request) -> Vec<Refusal> {
         }),
         _ => {}
     }
-    if !inventory.clashes.is_empty() && !request.drop_schema {
+    let drops_schema = request.extent == Extent::Schema;
+    if !inventory.clashes.is_empty() && !drops_schema {
         refusals.push(Refusal::Clashes {
             tables: inventory.clashes.clone(),
         });
     }
     // What is in the schema goes with it; the transaction itself finds out
     // whether anything outside of it would go too.
-    if !inventory.dependents.is_empty() && !request.drop_schema {
+    if !inventory.dependents.is_empty() && !drops_schema {
         refusals.push(Refusal::Dependents {
             objects: inventory.dependents.clone(),
+        });
+    }
+    if request.extent == Extent::TablesForABackup && !inventory.foreign.is_empty() {
+        let objects = inventory.foreign.iter();
+        refusals.push(Refusal::InTheWay {
+            objects: objects
+                .map(|one| format!("{} `{}`", one.kind, one.name))
+                .collect(),
         });
     }
     if !inventory.not_owned.is_empty() {
@@ -282,7 +321,7 @@ fn ownership(inventory: &Inventory, request: &Request) -> Vec<Refusal> {
             tables: inventory.not_owned.clone(),
         });
     }
-    if request.drop_schema {
+    if drops_schema {
         if inventory.dialect == Dialect::Sqlite {
             refusals.push(Refusal::NoSchemas);
         }

@@ -34,7 +34,7 @@ pub(super) fn complete(schema: &Schema, database: &DatabaseOptions, inventory: &
         for key in points {
             let columns = key.columns.join(", ");
             inventory.dependents.push(format!(
-                "foreign key {name} ({columns}) to {}",
+                "foreign key `{name} ({columns})` to `{}`",
                 key.references.name
             ));
         }

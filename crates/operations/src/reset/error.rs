@@ -44,6 +44,28 @@ pub enum ResetError {
         /// How it differs.
         differences: Vec<Difference>,
     },
+    /// The backup that was to be brought back can't be, which was known before
+    /// anything was done.
+    #[error("`{}` can't be put in the place of what is there, nothing was changed", path.display())]
+    NotRestorable {
+        /// The backup.
+        path: PathBuf,
+        /// Why not.
+        source: BackupError,
+    },
+    /// The backup that was to be brought back was read back, and is not what its
+    /// manifest says.
+    #[error(
+        "the backup `{}` is not what its manifest says, nothing was changed: {}",
+        path.display(),
+        joined(differences)
+    )]
+    NotItsManifest {
+        /// The backup.
+        path: PathBuf,
+        /// How it differs.
+        differences: Vec<Difference>,
+    },
     /// It failed after the backup, and all of it was taken back.
     #[error("nothing was changed; a backup that was read back is `{}`", backup.display())]
     RolledBack {
@@ -106,11 +128,21 @@ pub enum Cause {
         source: DbErr,
     },
     /// Objects outside of the schema would have gone with it.
-    #[error("{count} objects of other schemas would go with the schema: {}", objects.join(", "))]
+    #[error("{count} objects outside of the schema would go with it: {}", objects.join(", "))]
     DropsOutside {
         /// How many.
         count: usize,
         /// Some of them.
+        objects: Vec<String>,
+    },
+    /// What somebody has put on the tables or the schema can't be put on the new
+    /// ones: it needs what they don't have, or another role.
+    #[error(
+        "it can't be kept: {}; take it away, and make it again afterwards",
+        objects.join(", ")
+    )]
+    NotKept {
+        /// What, and what it needs that will not be there.
         objects: Vec<String>,
     },
     /// A statement was refused.
@@ -137,6 +169,14 @@ impl Cause {
         move |source| Self::Database { what, source }
     }
 
+    fn is_refusal(&self) -> bool {
+        match self {
+            Self::Changed { .. } | Self::DropsOutside { .. } | Self::NotKept { .. } => true,
+            Self::Open(source) => source.is_refusal(),
+            _ => false,
+        }
+    }
+
     pub(super) fn changed(what: impl Into<String>) -> Self {
         Self::Changed { what: what.into() }
     }
@@ -147,15 +187,12 @@ impl ResetError {
     /// rather than that something failed.
     #[must_use]
     pub fn is_refusal(&self) -> bool {
-        let Self::RolledBack { source, .. } = self else {
-            return false;
-        };
-        matches!(
-            source,
-            Cause::Changed { .. }
-                | Cause::DropsOutside { .. }
-                | Cause::Open(BackupError::NotEmpty { .. } | BackupError::Changed { .. })
-        )
+        match self {
+            Self::NotItsManifest { .. } => true,
+            Self::NotRestorable { source, .. } => source.is_refusal(),
+            Self::RolledBack { source, .. } => source.is_refusal(),
+            _ => false,
+        }
     }
 
     /// The backup, if one was made and is sound.

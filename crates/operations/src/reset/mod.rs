@@ -30,7 +30,7 @@ use secrecy::SecretString;
 use self::work::Work;
 pub use self::{
     error::{Cause, ResetError},
-    replace::{Replacement, replace},
+    replace::{Replacement, check, replace},
 };
 use crate::{
     backup::{self, Backup, BackupOptions},

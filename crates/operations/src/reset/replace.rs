@@ -3,11 +3,12 @@
 use std::path::Path;
 
 use outreach_service::connect::DatabaseOptions;
+use schema_audit::schema::Unmodelled;
 
 use super::{Progress, ResetError, ResetOptions, Step, error::Cause, secure};
 use crate::{
     backup::{self, Backup, BackupError, Manifest, RestoreOptions},
-    guard::{Clearance, look},
+    guard::{Clearance, Inventory, look},
 };
 
 /// What a replacement did.
@@ -18,6 +19,31 @@ pub struct Replacement {
     pub backup: Backup,
     /// The manifest of what is there now.
     pub restored: Manifest,
+}
+
+/// Whether a backup can be put in the place of outreach's tables, as far as that
+/// is known before it is tried: as [`backup::check`], and it is of the same
+/// PostgreSQL schema. Reads the whole file.
+///
+/// # Errors
+///
+/// [`BackupError`] says why not.
+pub fn check(
+    file: &Path,
+    database: &DatabaseOptions,
+    inventory: &Inventory,
+) -> Result<Manifest, BackupError> {
+    let manifest = backup::check(file, database)?;
+    if manifest.schema != inventory.schema {
+        let backup = manifest.schema.unwrap_or_default();
+        return Err(BackupError::OtherSchema { backup });
+    }
+    let is_virtual = |one: &&Unmodelled| one.kind == "virtual table";
+    if let Some(found) = manifest.structure.unmodelled.iter().find(is_virtual) {
+        let table = found.name.clone();
+        return Err(BackupError::VirtualTable { table });
+    }
+    Ok(manifest)
 }
 
 /// Restores a backup in the place of outreach's tables: the backup is read back
@@ -38,6 +64,10 @@ pub async fn replace(
     options: &ResetOptions,
     progress: Progress<'_>,
 ) -> Result<Replacement, ResetError> {
+    check(file, database, clearance.inventory()).map_err(|source| ResetError::NotRestorable {
+        path: file.to_owned(),
+        source,
+    })?;
     let step = |step| progress(Step::Backup(step));
     let read = Box::pin(backup::verify(
         file,
@@ -51,7 +81,7 @@ pub async fn replace(
     };
     let read = read.await.map_err(unreadable)?;
     if !read.is_sound() {
-        return Err(ResetError::Unsound {
+        return Err(ResetError::NotItsManifest {
             path: file.to_owned(),
             differences: read.differences,
         });
@@ -76,15 +106,11 @@ pub async fn replace(
     let how = RestoreOptions {
         privileges,
         held: Some(backup.manifest.contents.clone()),
+        lock_timeout: options.lock_timeout,
+        statement_timeout: options.statement_timeout,
     };
-    let work = Box::pin(backup::restore_replacing(
-        file, database, &tables, &how, &step,
-    ));
-    let restored = tokio::select! {
-        restored = work => restored,
-        () = schema_audit::scratch::interrupted() => Err(BackupError::Interrupted),
-    };
-    match restored {
+    let work = backup::restore_replacing(file, database, &tables, &how, &step);
+    match Box::pin(work).await {
         Ok(restored) => Ok(Replacement { backup, restored }),
         Err(BackupError::UnknownOutcome { source }) => Err(ResetError::UnknownOutcome {
             backup: backup.path,

@@ -20,7 +20,7 @@ use crate::{
     contents,
     expected::expected,
     guard::{Clearance, look_in_txn},
-    sql::identifier,
+    sql::{identifier, milliseconds},
 };
 
 const ALEMBIC: &str = "alembic_version";
@@ -42,9 +42,7 @@ impl Work<'_> {
             .map_err(Cause::database("locking the tables"))?;
         (self.progress)(Step::Comparing);
         self.refuse_changes(txn).await?;
-        let kept = Kept::read(txn, self.clearance.inventory())
-            .await
-            .map_err(Cause::database("reading privileges"))?;
+        let kept = Kept::read(txn, self.clearance).await?;
         (self.progress)(Step::Dropping {
             tables: self.clearance.inventory().tables.len(),
         });
@@ -89,7 +87,7 @@ impl Work<'_> {
             ("statement_timeout", self.options.statement_timeout),
             ("idle_in_transaction_session_timeout", Duration::ZERO),
         ] {
-            let sql = format!("SET LOCAL {name} = {}", limit.as_millis());
+            let sql = format!("SET LOCAL {name} = {}", milliseconds(limit));
             txn.execute_unprepared(&sql).await?;
         }
         let sql = format!(

@@ -8,7 +8,10 @@ impl<'a> Comparison<'a> {
         for column in &expected.columns {
             let path = self.path(&expected.name, Some(&column.name));
             match actual.column(&column.name) {
-                Some(found) => self.column(&path, column, found),
+                Some(found) => {
+                    let aliases = [(expected, column), (actual, found)].map(is_rowid);
+                    self.column(&path, column, found, aliases[0] == aliases[1]);
+                }
                 None => self.add(
                     Code::ColumnMissing,
                     path,
@@ -48,14 +51,20 @@ impl<'a> Comparison<'a> {
         }
     }
 
-    fn column(&mut self, path: &ObjectPath, expected: &Column, actual: &Column) {
-        if !types::agree(
-            self.expected.dialect,
-            &expected.data_type,
-            &actual.data_type,
-        ) {
-            self.add(
+    /// `same_key`: both are the rowid under another name, or neither is.
+    fn column(&mut self, path: &ObjectPath, expected: &Column, actual: &Column, same_key: bool) {
+        let dialect = self.expected.dialect;
+        let types = (&*expected.data_type, &*actual.data_type);
+        if !types::agree(dialect, types.0, types.1) {
+            let harmless = same_key && types::store_the_same(dialect, types.0, types.1);
+            let severity = if harmless {
+                Severity::Info
+            } else {
+                Code::TypeChanged.severity()
+            };
+            self.add_as(
                 Code::TypeChanged,
+                severity,
                 path.clone(),
                 Some(expected.data_type.clone()),
                 Some(actual.data_type.clone()),
@@ -156,4 +165,13 @@ fn same_generated(a: Option<&Generated>, b: Option<&Generated>) -> bool {
         }
         (a, b) => a == b,
     }
+}
+
+/// Whether a column of SQLite is the rowid under another name, which only the
+/// type `INTEGER` makes of a key.
+fn is_rowid((table, column): (&Table, &Column)) -> bool {
+    let key = table.primary_key.as_ref();
+    let alone = key.is_some_and(|key| key.columns == [column.name.as_str()]);
+    let without = table.options.iter().any(|option| option == "WITHOUT ROWID");
+    alone && !without && column.data_type.eq_ignore_ascii_case("integer")
 }

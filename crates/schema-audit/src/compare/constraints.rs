@@ -289,7 +289,8 @@ impl<'a> Comparison<'a> {
                     || (a.on_delete_columns == b.on_delete_columns
                         && a.match_type == b.match_type
                         && a.deferrable == b.deferrable
-                        && a.not_valid == b.not_valid))
+                        && a.not_valid == b.not_valid
+                        && a.not_enforced == b.not_enforced))
         };
         let same_name = |a: &ForeignKey, b: &ForeignKey| a.name.is_some() && a.name == b.name;
         let members = matched(

@@ -113,6 +113,9 @@ pub(super) fn foreign_key(key: &ForeignKey) -> String {
     if key.not_valid {
         parts.push("NOT VALID".to_owned());
     }
+    if key.not_enforced {
+        parts.push("NOT ENFORCED".to_owned());
+    }
     joined(&parts)
 }
 

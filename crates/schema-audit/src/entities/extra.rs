@@ -78,6 +78,7 @@ fn reference(target: &str, words: &mut Words<'_>, column: &Column) -> ForeignKey
         match_type: MatchType::Simple,
         deferrable: Deferrable::Not,
         not_valid: false,
+        not_enforced: false,
         comment: None,
         inherited: false,
     };

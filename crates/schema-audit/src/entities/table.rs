@@ -92,6 +92,7 @@ fn foreign_key(naming: &Naming, statement: &ForeignKeyCreateStatement) -> Option
         match_type: MatchType::Simple,
         deferrable: Deferrable::Not,
         not_valid: false,
+        not_enforced: false,
         comment: None,
         inherited: false,
     })

@@ -30,7 +30,7 @@ pub enum InspectError {
         required: &'static str,
     },
     /// There is no schema of that name, or it is one of the system's own.
-    #[error("schema {schema:?} does not exist, or is one of the system's: name another one")]
+    #[error("schema `{schema}` does not exist, or is one of the system's: name another one")]
     SchemaMissing {
         /// The name that was asked for.
         schema: String,
@@ -39,7 +39,7 @@ pub enum InspectError {
     #[error("the search path leads to no schema: name the schema, or set the search path")]
     NoCurrentSchema,
     /// The database's own text of a definition was not understood.
-    #[error("the definition of {object:?} was not understood: {reason}")]
+    #[error("the definition of `{object}` was not understood: {reason}")]
     Definition {
         /// The table or index, with the schema where the scope has several.
         object: String,

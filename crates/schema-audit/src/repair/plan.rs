@@ -34,6 +34,9 @@ pub enum Hazard {
     DataLoss,
     /// Fails if rows are there that break the new condition.
     MayFail,
+    /// Fails if the table has any row: a new column has to have a value and has no
+    /// default.
+    NeedsEmptyTable,
     /// NULLs that are there are filled with the default.
     FillsNulls,
 }

@@ -17,6 +17,9 @@ impl Hazard {
             Self::IndexBuild => "builds an index",
             Self::DataLoss => "what is there now is gone afterwards",
             Self::MayFail => "fails if rows break the new condition",
+            Self::NeedsEmptyTable => {
+                "fails if the table has rows: a new column is NOT NULL and has no default"
+            }
             Self::FillsNulls => "fills NULLs with the default",
         }
     }

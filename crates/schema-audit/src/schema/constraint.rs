@@ -142,6 +142,10 @@ pub struct ForeignKey {
     /// NOT VALID: rows from before it were not checked.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub not_valid: bool,
+    /// Whether rows may break it: it is NOT ENFORCED, or its triggers are
+    /// switched off, as by `ALTER TABLE … DISABLE TRIGGER ALL` (PostgreSQL).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub not_enforced: bool,
     /// The comment (PostgreSQL).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub comment: Option<String>,

@@ -160,10 +160,10 @@ pub(super) async fn search_all<D: TransactionSource + Clone>(
         std::future::pending::<()>().await;
     };
     let saving = async {
-        while let Some(searched) = to_save.recv().await {
-            if saving.room() == 0 {
-                break;
-            }
+        // What is still searched when there is enough is not saved.
+        while saving.room() > 0
+            && let Some(searched) = to_save.recv().await
+        {
             saving.save(searched).await?;
             let room = saving.room();
             saved.send_modify(|saved| {

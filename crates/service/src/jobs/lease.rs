@@ -204,8 +204,12 @@ async fn settle(
     };
     let is_overdue = released.try_get_by_index::<i32>(0)? == 1;
     if !is_last && !is_overdue {
-        job_to(txn, row.job_id, JobStatus::Pending, Ending::default()).await?;
-        return Ok(Some(JobStatus::Pending));
+        if job_to(txn, row.job_id, JobStatus::Pending, Ending::default()).await? {
+            return Ok(Some(JobStatus::Pending));
+        }
+        // Another backend has ended it.
+        job_runs::Entity::delete_by_id(row.job_id).exec(txn).await?;
+        return Ok(None);
     }
     job_runs::Entity::delete_by_id(row.job_id).exec(txn).await?;
     let reason = if is_overdue {
@@ -217,8 +221,8 @@ async fn settle(
         result: Option::<Value>::None,
         error: Some(&reason),
     };
-    job_to(txn, row.job_id, JobStatus::Failed, ending).await?;
-    Ok(Some(JobStatus::Failed))
+    let has_failed = job_to(txn, row.job_id, JobStatus::Failed, ending).await?;
+    Ok(has_failed.then_some(JobStatus::Failed))
 }
 
 /// Gives back what a worker has claimed and does not work on any more. The

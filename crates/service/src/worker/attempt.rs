@@ -75,6 +75,10 @@ async fn outcome(
         let reason = format!("this worker has no handler for {} jobs", claimed.kind);
         return Outcome::Handled(Err(JobFailure::permanent(reason)));
     };
+    // A wait of no time would still let the handler begin.
+    if claimed.time_left == Some(Duration::ZERO) {
+        return Outcome::Overdue;
+    }
     let context = JobContext::new(claimed.clone(), tenant.clone());
     let deadline = async {
         match claimed.time_left {

@@ -16,7 +16,7 @@ pub(super) const ROWS: usize = 1_000;
 
 /// Leaves what Alembic leaves at this mirrored revision, with rows, and with its
 /// ledger or without.
-pub(super) async fn alembic(db: &TestDb, revision: u32, ledger: bool) -> anyhow::Result<()> {
+pub(crate) async fn alembic(db: &TestDb, revision: u32, ledger: bool) -> anyhow::Result<()> {
     up(db, revision).await?;
     db.sql("drop table seaql_migrations").await?;
     if ledger {

@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::{
     adopt, assert_clean, conflicts,
     databases::{Contents, ROWS, alembic, create_all, record},
-    folder, plan,
+    folder, plan, run,
 };
 use crate::migration::support::{MIRRORED, ledger, names};
 
@@ -172,6 +172,26 @@ async fn f21_merged_rows_are_counted_and_no_row_is_lost(db: TestDb) -> anyhow::R
     alembic(&db, MIRRORED, true).await?;
     db.sql("update prospects set domain = 'same.example.com' where domain in ('d1.example.com', 'd2.example.com', 'd3.example.com')")
         .await?;
+    let duplicates = "insert into discovery_queries (id, job_id, keyword, location, status) \
+         select {id}, job_id, keyword, location, status from discovery_queries \
+         order by id limit 3";
+    let id = match db.backend() {
+        DbBackend::Sqlite => "randomblob(16)",
+        _ => "gen_random_uuid()",
+    };
+    db.sql(&duplicates.replace("{id}", id)).await?;
+    let before = Contents::of(&db).await?;
+    let plan = plan(&folder, &db, 0).await?;
+    let counted = serde_json::json!([
+        {"table": "discovery_queries", "change": "merged", "rows": 3},
+        {"table": "prospects", "change": "merged", "rows": 2},
+    ]);
+    assert_eq!(plan["row_changes"], counted);
+    let text = run(&folder, &db, &[]).await?.stdout;
+    let lines = "Merged into older rows, and kept in merged_rows\n  \
+         discovery_queries: 3 rows\n  prospects: 2 rows\n";
+    assert!(text.contains(lines), "{text}");
+    assert!(Contents::of(&db).await? == before, "a plan only reads");
     let report = adopt(&folder, &db).await?;
     let tables = report["tables"].as_array().expect("a list");
     let prospects = tables.iter().find(|table| table["table"] == "prospects");
@@ -181,7 +201,7 @@ async fn f21_merged_rows_are_counted_and_no_row_is_lost(db: TestDb) -> anyhow::R
         (&ROWS.into(), &(ROWS - 2).into())
     );
     assert_eq!(prospects["merged"], 2);
-    assert_eq!(db.count("select count(*) from merged_rows").await?, 2);
+    assert_eq!(db.count("select count(*) from merged_rows").await?, 5);
     assert_clean(&folder, &db).await
 }
 
@@ -288,5 +308,18 @@ async fn f16_a_changed_type_that_keeps_every_value_is_mended() -> anyhow::Result
     before.assert_kept(&db).await?;
     let scores = "select count(*) from prospects where score::float8::text like '%.5'";
     assert_eq!(db.count(scores).await?, i64::try_from(ROWS)?);
+    assert_clean(&folder, &db).await
+}
+
+/// There is nothing to merge where what has to be unique is not there yet.
+#[tokio::test(flavor = "multi_thread")]
+async fn f02_a_column_that_is_missing_from_an_empty_table_is_added() -> anyhow::Result<()> {
+    let (db, folder) = (TestDb::empty_postgres().await?, folder()?);
+    alembic(&db, MIRRORED, true).await?;
+    db.sql("truncate prospects cascade; alter table prospects drop column domain")
+        .await?;
+    let plan = plan(&folder, &db, 0).await?;
+    assert_eq!(plan["row_changes"], Value::Array(Vec::new()));
+    adopt(&folder, &db).await?;
     assert_clean(&folder, &db).await
 }

@@ -2,7 +2,7 @@
 //! ones, or are refused, and no row is lost.
 
 mod broken_off;
-mod databases;
+pub(crate) mod databases;
 mod matrix;
 mod refused;
 mod tenants;

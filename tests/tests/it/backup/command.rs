@@ -1,16 +1,19 @@
 //! `outreach backup` and `outreach restore`.
 
-use std::{fs, os::unix::fs::PermissionsExt};
+use std::{collections::BTreeSet, fs, os::unix::fs::PermissionsExt};
 
-use outreach_tests::{TestDb, matrix_tests};
+use outreach_operations::backup::Manifest;
+use outreach_tests::{PostgresServer, TestDb, matrix_tests};
 use schema_audit::scratch::pg_dump;
+use sea_orm::DbBackend;
 use serde_json::Value;
 
-use super::{empty_like, fill, folder, names, outreach};
+use super::{empty_like, fill, folder, names, outreach, paths_that_end_with};
 
 matrix_tests! {
     a_backup_is_made_read_back_listed_and_restored,
     only_the_newest_backups_are_kept_and_nothing_else_is_touched,
+    of_two_databases_of_one_name_the_newest_backups_of_each_are_kept,
 }
 
 async fn a_backup_is_made_read_back_listed_and_restored(db: TestDb) -> anyhow::Result<()> {
@@ -116,6 +119,50 @@ async fn only_the_newest_backups_are_kept_and_nothing_else_is_touched(
         .run()
         .await?;
     assert_eq!(none.status, Some(1), "{none:?}");
+    Ok(())
+}
+
+/// On different servers, or in different folders.
+async fn of_two_databases_of_one_name_the_newest_backups_of_each_are_kept(
+    db: TestDb,
+) -> anyhow::Result<()> {
+    let (other_file, other_server);
+    let other = if db.backend() == DbBackend::Sqlite {
+        other_file = TestDb::sqlite().await?;
+        other_file.url().to_owned()
+    } else {
+        other_server = PostgresServer::start().await?;
+        let name = db.value("select current_database()").await?;
+        let name = name.unwrap_or_default();
+        other_server
+            .execute(&format!("create database {name}"))
+            .await?;
+        other_server.url(&name)
+    };
+    let folder = folder()?;
+    let run = async |url: &str, arguments: &[&str]| {
+        let command = outreach(&folder, &db).env("DATABASE_URL", url);
+        let output = command.args(arguments).run().await?;
+        assert_eq!(output.status, Some(0), "{output:?}");
+        anyhow::Ok(output.stdout)
+    };
+    let mut made = Vec::new();
+    for url in [db.url(), &other, db.url(), &other, db.url()] {
+        let backup: Value = serde_json::from_str(&run(url, &["backup", "--json"]).await?)?;
+        made.push(backup["path"].as_str().unwrap_or_default().to_owned());
+    }
+    let databases = made.iter().map(|path| {
+        let manifest = Manifest::read(&folder.path().join(path));
+        manifest.map(|manifest| manifest.database)
+    });
+    let databases = databases.collect::<Result<BTreeSet<_>, _>>()?;
+    assert_eq!(databases.len(), 1, "{databases:?}");
+
+    let pruned = run(db.url(), &["backup", "prune", "--keep", "1", "--json"]).await?;
+    let pruned: Value = serde_json::from_str(&pruned)?;
+    assert_eq!(pruned["kept"], serde_json::json!([made[4], made[3]]));
+    let left = paths_that_end_with(&folder.path().join("backups"), ".manifest.json");
+    assert_eq!(left.len(), 2, "{left:?}");
     Ok(())
 }
 

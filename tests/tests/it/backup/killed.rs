@@ -1,8 +1,8 @@
 //! Killed while it works: the original is left, and the same command goes on.
 
-use std::path::Path;
+use std::{fs, path::Path};
 
-use outreach_operations::backup::Manifest;
+use outreach_operations::backup::{Backup, Manifest};
 use outreach_tests::{Outreach, PostgresServer, Running, TestDb, matrix_tests};
 use sea_orm::{
     DbBackend,
@@ -11,31 +11,70 @@ use sea_orm::{
 use tempfile::TempDir;
 
 use super::{create, empty_like, fill, folder, names, options, outreach, paths_that_end_with};
+use crate::support::insert_setting;
 
 matrix_tests! {
     a_killed_backup_is_known_and_removed_by_the_next_prune,
     a_killed_restore_leaves_the_target_empty_or_whole,
 }
 
+/// How often it is tried to kill before the end; each time there is twice as
+/// much to do.
+const ATTEMPTS: u32 = 7;
+
+/// Adds a long row, longer with each attempt.
+async fn grow(db: &TestDb, attempt: u32) -> anyhow::Result<()> {
+    let length = 1_000_000_u64 << attempt;
+    let value = match db.backend() {
+        DbBackend::Sqlite => format!("'\"' || hex(zeroblob({length})) || '\"'"),
+        _ => format!("to_json(repeat('0', {length}))"),
+    };
+    let sql = setting_of(db, &format!("long {attempt}"));
+    let sql = sql.replace("(id, key)", "(id, key, value)");
+    let (head, _) = sql.rsplit_once(')').unwrap_or_default();
+    db.sql(&format!("{head}, {value})")).await?;
+    Ok(())
+}
+
+fn setting_of(db: &TestDb, key: &str) -> String {
+    let sql = insert_setting(key);
+    match db.backend() {
+        DbBackend::Postgres => sql.replace("X'", "'"),
+        _ => sql,
+    }
+}
+
 async fn a_killed_backup_is_known_and_removed_by_the_next_prune(db: TestDb) -> anyhow::Result<()> {
     fill(&db).await?;
     let folder = folder()?;
     let directory = folder.path().join("backups");
-    // On PostgreSQL it is held up for certain; SQLite's is long enough to be met.
-    let holder = hold_up(&db).await?;
-    let mut backup = outreach(&folder, &db).arg("backup").spawn()?;
-    let line = backup.wait_for_stderr("writing ").await?;
-    backup.kill_9().await?;
-    drop(holder);
-    let left = names(&directory);
-    if db.backend() == DbBackend::Postgres {
-        assert!(left.len() == 1 && left[0].ends_with(".partial"), "{left:?}");
-        assert!(line.contains(&left[0]), "{line}");
+    let mut came_in_time = false;
+    for attempt in 0..ATTEMPTS {
+        // On PostgreSQL it is held up for certain.
+        let holder = hold_up(&db).await?;
+        let mut backup = outreach(&folder, &db).arg("backup").spawn()?;
+        let line = backup.wait_for_stderr("writing ").await?;
+        backup.kill_9().await?;
+        drop(holder);
+        // While it is written there is nothing beside it but SQLite's journal.
+        let left = names(&directory);
+        let is_of_it = |name: &String| {
+            let name = name.trim_end_matches("-journal");
+            name.ends_with(".partial") && line.contains(name)
+        };
+        came_in_time = !left.is_empty() && left.iter().all(is_of_it);
+        if came_in_time {
+            break;
+        }
+        fs::remove_dir_all(&directory)?;
+        grow(&db, attempt).await?;
     }
+    assert!(came_in_time, "all kills came too late");
     let run = async |arguments: &[&str]| outreach(&folder, &db).args(arguments).run().await;
     let made = run(&["backup"]).await?;
     assert_eq!(made.status, Some(0), "{made:?}");
     let mut partials = paths_that_end_with(&directory, ".partial");
+    assert_eq!(partials.len(), 1, "{partials:?}");
     partials.extend(paths_that_end_with(&directory, ".partial-journal"));
     let listed = run(&["backup", "list"]).await?;
     for partial in &partials {
@@ -70,36 +109,51 @@ async fn hold_up(db: &TestDb) -> anyhow::Result<Option<PgConnection>> {
 async fn a_killed_restore_leaves_the_target_empty_or_whole(db: TestDb) -> anyhow::Result<()> {
     fill(&db).await?;
     let folder = folder()?;
-    let made = create(&options(&db), &folder.path().join("backups")).await?;
-    let restoring = |target: &TestDb| {
-        let command = outreach(&folder, target);
-        command.arg("restore").arg(&made.path)
+    let mut made = create(&options(&db), &folder.path().join("backups")).await?;
+    let mut grown = 0;
+    // On PostgreSQL the second kind is the same as the first.
+    let kinds: &[bool] = match db.backend() {
+        DbBackend::Sqlite => &[false, true],
+        _ => &[false],
     };
     for point in ["computing", "restoring", "comparing", "counting"] {
-        // On PostgreSQL the second kind is the same as the first.
-        let kinds = if db.backend() == DbBackend::Sqlite {
-            2
-        } else {
-            1
-        };
-        for has_file in [false, true].into_iter().take(kinds) {
-            let target = empty_like(&db).await?;
-            if has_file {
-                target.sql("CREATE TABLE t (a text); DROP TABLE t").await?;
+        for has_file in kinds {
+            while !is_killed_in_time(&db, &folder, &made, point, *has_file).await? {
+                assert!(grown < ATTEMPTS, "all kills after `{point}` came too late");
+                grow(&db, grown).await?;
+                grown += 1;
+                made = create(&options(&db), &folder.path().join("backups")).await?;
             }
-            let mut running = restoring(&target).spawn()?;
-            running.wait_for_stderr(point).await?;
-            running.kill_9().await?;
-            quiet(&target).await?;
-            if let Some(found) = tables(&target).await? {
-                assert_eq!(found, made.manifest.contents.tables.len(), "{point}");
-                continue;
-            }
-            let again = restoring(&target).run().await?;
-            assert_eq!(again.status, Some(0), "{point}: {again:?}");
         }
     }
     Ok(())
+}
+
+/// Kills a restore after a line. Whether it had not committed yet; then the same
+/// command goes on.
+async fn is_killed_in_time(
+    db: &TestDb,
+    folder: &TempDir,
+    made: &Backup,
+    point: &str,
+    has_file: bool,
+) -> anyhow::Result<bool> {
+    let target = empty_like(db).await?;
+    if has_file {
+        target.sql("CREATE TABLE t (a text); DROP TABLE t").await?;
+    }
+    let restoring = outreach(folder, &target).arg("restore").arg(&made.path);
+    let mut running = restoring.spawn()?;
+    running.wait_for_stderr(point).await?;
+    running.kill_9().await?;
+    quiet(&target).await?;
+    if let Some(found) = tables(&target).await? {
+        assert_eq!(found, made.manifest.contents.tables.len(), "{point}");
+        return Ok(false);
+    }
+    let again = restoring.run().await?;
+    assert_eq!(again.status, Some(0), "{point}: {again:?}");
+    Ok(true)
 }
 
 /// Waits until the server has noticed that the killed session is gone.

@@ -38,7 +38,10 @@ async fn empty_like(db: &TestDb) -> anyhow::Result<TestDb> {
     }
 }
 
-async fn create(database: &DatabaseOptions, directory: &Path) -> Result<Backup, BackupError> {
+pub(crate) async fn create(
+    database: &DatabaseOptions,
+    directory: &Path,
+) -> Result<Backup, BackupError> {
     let options = BackupOptions {
         directory: directory.to_owned(),
     };

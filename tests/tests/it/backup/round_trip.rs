@@ -113,13 +113,13 @@ async fn a_database_that_is_not_empty_is_left_as_it_is(db: TestDb) -> anyhow::Re
     other.sql("CREATE TABLE theirs (a text)").await?;
     let error = restore(&made.path, &options(&other)).await.unwrap_err();
     assert!(matches!(error, BackupError::NotEmpty { .. }), "{error}");
-    assert!(error.to_string().contains("table theirs"), "{error}");
+    assert!(error.to_string().contains("table `theirs`"), "{error}");
     assert!(other.sql("SELECT * FROM prospects").await.is_err());
     other
         .sql("DROP TABLE theirs; CREATE VIEW v AS SELECT 1 AS a")
         .await?;
     let error = restore(&made.path, &options(&other)).await.unwrap_err();
-    assert!(error.to_string().contains("view v"), "{error}");
+    assert!(error.to_string().contains("view `v`"), "{error}");
     other.sql("DROP VIEW v").await?;
     restore(&made.path, &options(&other)).await?;
     Ok(())
@@ -230,5 +230,23 @@ async fn a_sqlite_file_appears_whole_and_its_path_may_be_odd() -> anyhow::Result
     assert_eq!(names(folder.path()), ["a b%20#é?.db", "to a folder"]);
     let again = create(&url, &folder.path().join("again")).await?;
     assert_eq!(again.manifest.contents, made.manifest.contents);
+    Ok(())
+}
+
+/// `pg_dump` does not say so.
+#[tokio::test(flavor = "multi_thread")]
+async fn postgres_a_foreign_key_that_is_switched_off_comes_back_enforced() -> anyhow::Result<()> {
+    let db = TestDb::postgres().await?;
+    fill(&db).await?;
+    db.sql("ALTER TABLE email_logs DISABLE TRIGGER ALL").await?;
+    let folder = folder()?;
+    let made = create(&options(&db), folder.path()).await?;
+    let verified = backup::verify(&made.path, &options(&db), None, &|_| {}).await?;
+    assert_eq!(verified.differences, []);
+    let other = empty_like(&db).await?;
+    restore(&made.path, &options(&other)).await?;
+    assert_eq!(all_rows(&db).await?, all_rows(&other).await?);
+    let off = "SELECT count(*) FROM pg_trigger WHERE tgenabled = 'D'";
+    assert_eq!((db.count(off).await?, other.count(off).await?), (2, 0));
     Ok(())
 }

@@ -19,7 +19,8 @@ matrix_tests! {
     tables_of_the_application_are_left_out_by_name,
     rows_are_looked_at_when_they_are_asked_for,
     the_report_has_its_sections_and_a_real_checklist,
-    each_format_says_the_same;
+    each_format_says_the_same,
+    a_step_that_was_just_done_is_not_named_again;
     on_empty:
     f06_an_empty_database_is_one_with_findings,
     the_report_on_an_older_revision_has_its_checklist_too,
@@ -85,6 +86,32 @@ async fn f06_an_empty_database_is_one_with_findings(db: TestDb) -> anyhow::Resul
     assert!(found.contains(&"ledger-missing seaql_migrations".to_owned()));
     assert!(found.contains(&"table-missing prospects".to_owned()));
     assert_eq!(found.len(), 10, "{found:?}");
+    assert_eq!(
+        report["next_steps"],
+        serde_json::json!(["`outreach migrate up`"])
+    );
+    Ok(())
+}
+
+async fn a_step_that_was_just_done_is_not_named_again(db: TestDb) -> anyhow::Result<()> {
+    db.sql("drop index ix_prospects_score_created_at_id")
+        .await?;
+    let first = async |arguments: &[&str]| {
+        let steps = report(&db, arguments, 1).await?["next_steps"].take();
+        anyhow::Ok(steps[0].as_str().unwrap_or_default().to_owned())
+    };
+    assert!(
+        first(&[])
+            .await?
+            .starts_with("`outreach audit --repair` prints")
+    );
+    assert!(
+        first(&["--repair"])
+            .await?
+            .starts_with("`outreach audit --prove` tries")
+    );
+    let proved = first(&["--repair", "--prove"]).await?;
+    assert!(proved.starts_with("run the SQL of the repair"), "{proved}");
     Ok(())
 }
 

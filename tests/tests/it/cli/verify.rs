@@ -335,3 +335,25 @@ async fn postgres_a_schema_of_its_own_is_verified_alone() -> anyhow::Result<()> 
     assert_eq!(output.status, Some(0), "{output:?}");
     assert_no_copy(&db, &output).await
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn postgres_a_foreign_key_that_is_switched_off_is_a_cross_and_a_finding() -> anyhow::Result<()>
+{
+    let db = TestDb::postgres().await?;
+    db.sql("alter table email_logs disable trigger all").await?;
+    let output = verify(&db).await?;
+    let crosses = crosses(&output)?;
+    assert_eq!(crosses[0].0, LINES[1], "{crosses:#?}");
+    assert!(
+        crosses[0]
+            .1
+            .contains("email_logs (prospect_id) to prospects (id)"),
+        "{crosses:#?}"
+    );
+    assert_eq!(output.status, Some(1), "{output:?}");
+    let audit = outreach(&folder()?, &db).arg("audit").run().await?;
+    assert_eq!(audit.status, Some(1), "{audit:?}");
+    assert!(audit.stdout.contains("foreign-key-changed"), "{audit:?}");
+    assert!(audit.stdout.contains("NOT ENFORCED"), "{audit:?}");
+    Ok(())
+}

@@ -4,9 +4,11 @@
 mod attempts;
 mod basics;
 mod claims;
+mod discoveries;
 mod handlers;
 mod keys;
 mod leases;
 mod lent;
+mod model;
 mod tenants;
 mod workers;

@@ -69,3 +69,55 @@ async fn postgres_f18_each_schema_goes_to_head_and_one_that_fails_stops_no_other
     assert_eq!(count(&db, "c").await?, all);
     Ok(())
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn postgres_f18_one_schema_beside_all_is_refused_or_said_not_to_be_used() -> anyhow::Result<()>
+{
+    let db = TestDb::empty_postgres().await?;
+    let folder = tempfile::tempdir()?;
+    let all = || {
+        let program = Outreach::new(folder.path()).env("DATABASE_URL", db.url());
+        program.args(["migrate", "up", "--all-schemas"])
+    };
+    let none = all().run().await?;
+    assert_eq!(
+        (none.status, none.stderr.as_str()),
+        (Some(0), ""),
+        "{none:?}"
+    );
+    assert!(
+        none.stdout
+            .contains("No schema of the database has a ledger"),
+        "{none:?}"
+    );
+    assert!(
+        none.stdout.contains("outreach migrate up --schema NAME"),
+        "{none:?}"
+    );
+
+    Program::on(db.url())?
+        .with(&["up", "-n", "1"])
+        .env("DATABASE_SCHEMA", "a")
+        .run()
+        .await?;
+    let refused = all().args(["--schema", "a"]).run().await?;
+    assert_eq!((refused.status, refused.stdout.as_str()), (Some(1), ""));
+    let words = "'--all-schemas' cannot be used with '--schema <NAME>'";
+    assert!(refused.stderr.contains(words), "{refused:?}");
+    assert_eq!(count(&db, "a").await?, 1);
+
+    // It is not even there, and not made.
+    let said = all().env("DATABASE_SCHEMA", "nobody").run().await?;
+    assert_eq!(said.status, Some(0), "{said:?}");
+    assert!(
+        said.stderr
+            .contains("DATABASE_SCHEMA (`nobody`) is not used"),
+        "{said:?}"
+    );
+    assert_eq!(count(&db, "a").await?, i64::try_from(REVISIONS.len())?);
+    let made = "select count(*) from pg_namespace where nspname = 'nobody'";
+    assert_eq!(db.count(made).await?, 0);
+    let unset = all().env("DATABASE_SCHEMA", "").run().await?;
+    assert!(!unset.stderr.contains("not used"), "{unset:?}");
+    Ok(())
+}

@@ -16,6 +16,7 @@ matrix_tests! {
     up_and_down_go_as_many_steps_as_they_are_told,
     status_says_what_is_applied_and_what_is_pending,
     fresh_empties_a_database_that_has_rows,
+    f21_fresh_drops_no_table_of_another_program,
     refresh_and_reset_run_the_chain_back,
     f02_tables_of_another_tool_are_refused_in_one_line_and_nothing_changes,
     a_failure_in_a_later_revision_takes_the_earlier_ones_of_the_run_back,
@@ -103,6 +104,31 @@ async fn fresh_empties_a_database_that_has_rows(db: TestDb) -> anyhow::Result<()
         assert!(db.sql("pragma foreign_key_check").await?.is_empty());
     }
     Ok(())
+}
+
+async fn f21_fresh_drops_no_table_of_another_program(db: TestDb) -> anyhow::Result<()> {
+    let program = Program::on(db.url())?;
+    let refused = async |words: &[&str]| {
+        let before = (facts(&db).await?, contents(&db, &["jobs"]).await?);
+        let output = program.run(&["fresh"]).await?;
+        assert_eq!(output.status, Some(1), "{output:?}");
+        for word in words {
+            assert!(output.stderr.contains(word), "no `{word}` in {output:?}");
+        }
+        let after = (facts(&db).await?, contents(&db, &["jobs"]).await?);
+        assert_eq!(after, before);
+        anyhow::Ok(())
+    };
+    db.sql("create table jobs (id integer); insert into jobs values (1)")
+        .await?;
+    refused(&["the table `jobs` exists", "outreach adopt"]).await?;
+    // A ledger of the same name, with another program's revision.
+    db.sql(
+        "create table seaql_migrations (version varchar primary key, applied_at bigint not null); \
+         insert into seaql_migrations values ('m20200101_000001_of_theirs', 0)",
+    )
+    .await?;
+    refused(&["m20200101_000001_of_theirs"]).await
 }
 
 async fn refresh_and_reset_run_the_chain_back(db: TestDb) -> anyhow::Result<()> {

@@ -20,6 +20,7 @@ matrix_tests! {
     on_empty:
     f19_a_plan_says_what_the_run_does_and_writes_nothing,
     f19_a_plan_counts_the_rows_that_are_merged_and_restored,
+    f02_a_plan_of_an_unmanaged_database_is_refused_as_the_run_is,
     looking_writes_nothing_at_all,
 }
 
@@ -74,6 +75,38 @@ async fn f19_a_plan_counts_the_rows_that_are_merged_and_restored(db: TestDb) -> 
     let last = back.steps.last().expect("the merge is taken back");
     assert_eq!(rows(&last.rows), counted);
     assert_eq!(db.count(merged).await?, 4);
+    Ok(())
+}
+
+async fn f02_a_plan_of_an_unmanaged_database_is_refused_as_the_run_is(
+    db: TestDb,
+) -> anyhow::Result<()> {
+    up(&db, 4).await?;
+    db.sql("drop table seaql_migrations").await?;
+    let before = facts(&db).await?;
+    let folder = tempfile::tempdir()?;
+    let run = async |words: &[&str]| {
+        let program = Outreach::new(folder.path()).env("DATABASE_URL", db.url());
+        program.args(["migrate"]).args(words).run().await
+    };
+    let run_itself = run(&["up"]).await?;
+    assert_eq!(run_itself.status, Some(1), "{run_itself:?}");
+    assert!(
+        run_itself.stderr.contains("`outreach adopt`"),
+        "{run_itself:?}"
+    );
+    for words in [
+        &["--plan"][..],
+        &["up", "--plan"],
+        &["up", "--plan", "--json"],
+    ] {
+        let planned = run(words).await?;
+        assert_eq!(planned.status, Some(1), "{planned:?}");
+        assert_eq!(planned.stdout, "", "{planned:?}");
+        let said = planned.stderr.trim_end();
+        assert!(run_itself.stderr.trim_end().ends_with(said), "{planned:?}");
+    }
+    assert_eq!(facts(&db).await?, before);
     Ok(())
 }
 

@@ -1,7 +1,7 @@
 //! The real Alembic beside the chain.
 //!
 //! Installs Alembic from PyPI, so it is not part of `cargo test`: `scripts/test`
-//! runs it where there is Python, as does
+//! runs it, and fails where it can't, as does
 //! `cargo test --workspace --test it -- --ignored real_alembic`.
 
 use std::{
@@ -14,7 +14,7 @@ use outreach_migration::{REVISIONS, run::RunOptions};
 use outreach_operations::stamp::stamp;
 use outreach_tests::{Outreach, TestDb, workspace};
 use sea_orm::DbBackend;
-use tokio::process::Command;
+use tokio::{process::Command, sync::OnceCell};
 
 use super::{
     facts::facts,
@@ -30,24 +30,11 @@ struct Alembic {
 
 impl Alembic {
     async fn on(db: &TestDb) -> anyhow::Result<Self> {
+        static PROGRAM: OnceCell<PathBuf> = OnceCell::const_new();
         let folder = workspace()?.join("benches/alembic");
-        let place = Path::new(env!("CARGO_TARGET_TMPDIR")).join("alembic");
-        let program = place.join("bin/alembic");
-        if !program.exists() {
-            succeed(Command::new("python3").args(["-m", "venv"]).arg(&place))
-                .await
-                .context("Python's venv is needed (Debian: apt-get install python3-venv)")?;
-            let packages = folder.join("requirements.txt");
-            let pip = place.join("bin/pip");
-            succeed(
-                Command::new(pip)
-                    .args(["install", "--quiet", "-r"])
-                    .arg(packages),
-            )
-            .await?;
-        }
+        let program = PROGRAM.get_or_try_init(|| install(&folder)).await?;
         Ok(Self {
-            program,
+            program: program.clone(),
             folder,
             url: db.url().replacen("postgres://", "postgresql+psycopg://", 1),
         })
@@ -64,6 +51,26 @@ impl Alembic {
             .args(arguments);
         succeed(&mut command).await
     }
+}
+
+/// Alembic's program, which is installed if it is not there yet.
+async fn install(folder: &Path) -> anyhow::Result<PathBuf> {
+    let place = Path::new(env!("CARGO_TARGET_TMPDIR")).join("alembic");
+    let program = place.join("bin/alembic");
+    if !program.exists() {
+        succeed(Command::new("python3").args(["-m", "venv"]).arg(&place))
+            .await
+            .context("Python's venv is needed (Debian: apt-get install python3-venv)")?;
+        let packages = folder.join("requirements.txt");
+        let pip = place.join("bin/pip");
+        succeed(
+            Command::new(pip)
+                .args(["install", "--quiet", "-r"])
+                .arg(packages),
+        )
+        .await?;
+    }
+    Ok(program)
 }
 
 async fn succeed(command: &mut Command) -> anyhow::Result<String> {
@@ -128,5 +135,62 @@ async fn f17_alembic_and_the_chain_say_the_same_after_stamp_up_and_down() -> any
     down(&db, None).await?;
     assert_eq!(alembic.run(&["current"]).await?.trim(), "");
     assert_eq!(ours(&db).await?, "base");
+    Ok(())
+}
+
+/// The ids of `alembic history`, newest first: each line is `down -> id, title`.
+fn ids_of_alembic(history: &str) -> Vec<String> {
+    let lines = history.lines();
+    let ids = lines.filter_map(|line| {
+        let (_, rest) = line.split_once(" -> ")?;
+        Some(rest.split([',', ' ']).next()?.to_owned())
+    });
+    ids.collect()
+}
+
+/// The ids that `outreach history` names beside our revisions, newest first.
+async fn ids_of_ours(db: &TestDb) -> anyhow::Result<Vec<String>> {
+    let folder = tempfile::tempdir()?;
+    let program = Outreach::new(folder.path()).env("DATABASE_URL", db.url());
+    let output = program.arg("history").run().await?;
+    ensure!(output.status == Some(0), "{output:?}");
+    let lines = output.stdout.lines();
+    let ids = lines.filter_map(|line| {
+        let (_, rest) = line.split_once("[Alembic ")?;
+        Some(rest.split_once(']')?.0.to_owned())
+    });
+    Ok(ids.collect())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "installs Alembic from PyPI; scripts/test runs it"]
+async fn f17_alembic_and_the_chain_say_the_same_after_each_head_of_alembic_was_adopted()
+-> anyhow::Result<()> {
+    for head in REVISIONS.iter().filter_map(|revision| revision.alembic) {
+        let db = TestDb::empty_postgres().await?;
+        let alembic = Alembic::on(&db).await?;
+        alembic.run(&["upgrade", head]).await?;
+        db.sql("insert into jobs (id, job_type) values (gen_random_uuid(), 'discover')")
+            .await?;
+        let folder = tempfile::tempdir()?;
+        let adopt = Outreach::new(folder.path()).env("DATABASE_URL", db.url());
+        let adopted = adopt.args(["adopt", "--yes"]).run().await?;
+        assert_eq!(adopted.status, Some(0), "{head}: {adopted:?}");
+
+        let newest = alembic.run(&["heads"]).await?;
+        let newest = newest.trim();
+        assert!(newest.ends_with(" (head)"), "{newest}");
+        assert_eq!(alembic.run(&["current"]).await?.trim(), newest, "{head}");
+        assert_eq!(ours(&db).await?, newest, "{head}");
+        let history = ids_of_alembic(&alembic.run(&["history"]).await?);
+        assert_eq!(history.len(), MIRRORED as usize, "{head}");
+        assert_eq!(history, ids_of_ours(&db).await?, "{head}");
+
+        // Nothing is left for Alembic to do.
+        let before = facts(&db).await?;
+        alembic.run(&["upgrade", "head"]).await?;
+        assert_eq!(facts(&db).await?, before, "{head}");
+        assert_eq!(db.count("select count(*) from jobs").await?, 1);
+    }
     Ok(())
 }

@@ -6,7 +6,7 @@ use outreach_migration::{
     REVISIONS,
     run::{self, RunError, RunOptions, Target},
 };
-use outreach_tests::{TestDb, matrix_tests};
+use outreach_tests::{Outreach, TestDb, matrix_tests};
 use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbBackend};
 
 use super::{
@@ -24,7 +24,47 @@ matrix_tests! {
     on_empty:
     f18_ten_processes_at_once_apply_each_revision_once,
     f18_up_and_down_go_to_the_revision_that_they_are_told,
+    f18_nothing_to_revert_is_said_and_nothing_is_written,
     f19_a_run_with_nothing_to_do_waits_for_nobody,
+}
+
+async fn f18_nothing_to_revert_is_said_and_nothing_is_written(db: TestDb) -> anyhow::Result<()> {
+    // The file has to be there.
+    db.sql("create table other (id integer)").await?;
+    let folder = tempfile::tempdir()?;
+    let says_so = async |words: &[&str]| {
+        let before = facts(&db).await?;
+        let program = Outreach::new(folder.path()).env("DATABASE_URL", db.url());
+        let output = program.args(["migrate", "down"]).args(words).run().await?;
+        assert_eq!(output.status, Some(0), "{output:?}");
+        assert_eq!(output.stderr, "There is nothing to revert\n", "{words:?}");
+        assert_eq!(facts(&db).await?, before, "{words:?}");
+        anyhow::Ok(())
+    };
+    for words in [&[][..], &["-n", "3"], &["--to", "base"]] {
+        says_so(words).await?;
+    }
+    let program = Program::on(db.url())?;
+    let output = program.succeed(&["down"]).await?;
+    assert!(
+        output.stdout.contains("There is nothing to revert"),
+        "{output:?}"
+    );
+    assert!(
+        !super::support::tables(&db)
+            .await?
+            .contains(&"seaql_migrations".to_owned())
+    );
+    up(&db, 3).await?;
+    says_so(&["--to", REVISIONS[2].name]).await?;
+    says_so(&["-n", "0"]).await?;
+    assert_eq!(ledger(&db).await?, names(3));
+    if db.backend() == DbBackend::Postgres {
+        let nobody = program.with(&["down"]).env("DATABASE_SCHEMA", "nobody");
+        let nobody = nobody.run().await?;
+        assert_eq!(nobody.status, Some(1), "{nobody:?}");
+    }
+    Ok(())
 }
 
 async fn f18_ten_processes_at_once_apply_each_revision_once(db: TestDb) -> anyhow::Result<()> {
@@ -105,6 +145,13 @@ async fn f19_a_run_with_nothing_to_do_waits_for_nobody(db: TestDb) -> anyhow::Re
     let run = run::up(&pool, Target::End, &options);
     let applied = tokio::time::timeout(Duration::from_mins(1), run).await??;
     assert_eq!(applied, []);
+    let run = run::down(
+        &pool,
+        Target::Revision(REVISIONS[REVISIONS.len() - 1].name),
+        &options,
+    );
+    let reverted = tokio::time::timeout(Duration::from_mins(1), run).await??;
+    assert_eq!(reverted, []);
     // Far below any of the limits that it could have waited for.
     assert!(before.elapsed() < Duration::from_secs(4));
     held.rollback().await?;

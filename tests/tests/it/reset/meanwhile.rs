@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use outreach_operations::{
-    guard::{Clearance, Confirmation, Request, clear, look},
+    guard::{Clearance, Confirmation, Extent, Request, clear, look},
     reset::{Cause, ResetError, ResetOptions, Step, replace, reset},
 };
 use outreach_service::connect::DatabaseOptions;
@@ -18,14 +18,14 @@ matrix_tests! {
     f21_what_is_written_before_a_replacement_is_not_dropped,
 }
 
-async fn cleared(db: &TestDb) -> anyhow::Result<Clearance> {
+pub(super) async fn cleared(db: &TestDb) -> anyhow::Result<Clearance> {
     let inventory = look(&options(db)).await?;
     let request = Request {
         confirmation: Confirmation::Name(name(db)),
         environment: None,
         is_named: true,
         allow_sessions: false,
-        drop_schema: false,
+        extent: Extent::Tables,
     };
     let cleared = clear(inventory, &request);
     cleared.map_err(|refusals| anyhow::anyhow!("{refusals:?}"))
@@ -38,19 +38,24 @@ fn writes(url: &str, sql: &'static str) -> impl Fn(Step) + Send + Sync {
         if !matches!(step, Step::BackedUp { .. }) {
             return;
         }
-        let url = url.clone();
-        let written = std::thread::spawn(move || -> anyhow::Result<()> {
-            let runtime = tokio::runtime::Builder::new_current_thread()
-                .enable_all()
-                .build()?;
-            runtime.block_on(async {
-                let db = sea_orm::Database::connect(&url).await?;
-                sea_orm::ConnectionTrait::execute_unprepared(&db, sql).await?;
-                Ok(db.close().await?)
-            })
-        });
-        written.join().unwrap().unwrap();
+        run_at_once(&url, sql);
     }
+}
+
+/// Runs a statement from another connection, for whoever can't wait in a task.
+pub(super) fn run_at_once(url: &str, sql: &'static str) {
+    let url = url.to_owned();
+    let written = std::thread::spawn(move || -> anyhow::Result<()> {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?;
+        runtime.block_on(async {
+            let db = sea_orm::Database::connect(&url).await?;
+            sea_orm::ConnectionTrait::execute_unprepared(&db, sql).await?;
+            Ok(db.close().await?)
+        })
+    });
+    written.join().unwrap().unwrap();
 }
 
 const INSERT: &str = "INSERT INTO revision_checksums (version, checksum) VALUES ('new', 'row')";
@@ -112,7 +117,7 @@ async fn replaced(
 }
 
 #[track_caller]
-fn assert_changed(done: Result<(), ResetError>, what: &str) {
+pub(super) fn assert_changed(done: Result<(), ResetError>, what: &str) {
     let Err(error) = done else {
         panic!("it was done");
     };

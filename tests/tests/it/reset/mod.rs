@@ -4,12 +4,17 @@
 mod backups;
 mod foreign;
 mod killed;
+mod limits;
 mod marks;
 mod meanwhile;
+mod privileges;
 mod refusals;
+mod replacement;
 mod round_trip;
 mod scripts;
+mod sqlite_writer;
 mod terminal;
+mod writers;
 
 use outreach_operations::contents::{self, Contents};
 use outreach_tests::{Output, Outreach, TestDb};

@@ -56,11 +56,15 @@ async fn f21_without_the_databases_own_name_nothing_is_reset(db: TestDb) -> anyh
 
 async fn f21_a_protected_database_is_not_reset(db: TestDb) -> anyhow::Result<()> {
     let folder = folder()?;
-    let mark = outreach(&folder, &db).args(["protect", "--reason", "customers"]);
+    let mark = outreach(&folder, &db).args(["protect", "--reason", "the customers' \"own\""]);
     assert_eq!(mark.run().await?.status, Some(0));
     let before = hashes(&db).await?;
     let output = reset(&folder, &db).run().await?;
-    let words = ["is protected", "customers", "outreach protect --off"];
+    let words = [
+        "is protected",
+        "the customers' \"own\";",
+        "outreach protect --off",
+    ];
     assert_refused(&db, &folder, &before, &output, &words).await?;
 
     let production = "insert into database_properties (name, value) \
@@ -150,9 +154,9 @@ async fn f21_what_depends_on_the_tables_keeps_them(db: TestDb) -> anyhow::Result
     }
     let before = hashes(&db).await?;
     let output = reset(&folder, &db).run().await?;
-    let mut words = vec!["depends on its tables", "foreign key notes"];
+    let mut words = vec!["depends on its tables", "foreign key `notes"];
     if db.backend() == DbBackend::Postgres {
-        words.push("view reports.open");
+        words.push("view `reports.open`");
     }
     assert_refused(&db, &folder, &before, &output, &words).await
 }
@@ -179,7 +183,7 @@ async fn f21_somebody_elses_table_of_the_same_name_is_not_dropped(
         .await?;
     let before = hashes(&db).await?;
     let output = reset(&folder, &db).run().await?;
-    let words = ["not outreach's", "settings", "rename them"];
+    let words = ["not outreach's", "`settings`", "rename them"];
     assert_refused(&db, &folder, &before, &output, &words).await
 }
 

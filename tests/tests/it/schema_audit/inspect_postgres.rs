@@ -366,6 +366,58 @@ async fn what_is_not_compared_is_listed() -> anyhow::Result<()> {
 }
 
 #[tokio::test]
+async fn how_triggers_fire_is_said_and_a_key_without_its_triggers_is_not_enforced()
+-> anyhow::Result<()> {
+    let schema = read_app(
+        "create function g() returns trigger language plpgsql as 'begin return new; end'; \
+         create table p (id int primary key); create table off (p int references p); \
+         create table replica (p int references p, n int unique deferrable); \
+         create table always (p int references p); create table plain (p int references p); \
+         create trigger g1 after insert on off for each row execute function g(); \
+         create trigger g2 after insert on replica for each row execute function g(); \
+         create trigger g3 after insert on always for each row execute function g(); \
+         alter table off disable trigger all; alter table always enable always trigger g3; \
+         do $$ declare n text; begin \
+           for n in select tgname from pg_trigger where tgrelid = 'replica'::regclass loop \
+             execute format('alter table replica enable replica trigger %I', n); end loop; \
+           for n in select tgname from pg_trigger where tgrelid = 'always'::regclass loop \
+             execute format('alter table always enable always trigger %I', n); end loop; \
+         end $$",
+    )
+    .await?;
+    let firing: Vec<_> = schema
+        .unmodelled
+        .iter()
+        .filter(|object| object.kind.contains("trigger") && !object.kind.starts_with("function"))
+        .map(|object| format!("{}: {}", object.kind, object.name))
+        .collect();
+    assert_eq!(
+        firing,
+        [
+            "disabled trigger: g1",
+            "trigger: g1",
+            "trigger: g2",
+            "trigger: g3",
+            "trigger that fires on replicas only: g2",
+            "trigger that fires on replicas only: replica_n_key",
+            "trigger that fires on replicas too: always_p_fkey",
+            "trigger that fires on replicas too: g3",
+        ]
+    );
+    for (name, off) in [
+        ("off", true),
+        ("replica", true),
+        ("always", false),
+        ("plain", false),
+    ] {
+        let keys = &table(&schema, name)?.foreign_keys;
+        assert_eq!(keys.len(), 1);
+        assert_eq!(keys[0].not_enforced, off, "{name}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
 async fn what_is_not_compared_of_compared_things_is_listed() -> anyhow::Result<()> {
     let schema = read_app(
         "comment on schema app is 'x'; grant usage on schema app to public; \

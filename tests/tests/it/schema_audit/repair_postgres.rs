@@ -320,3 +320,76 @@ async fn a_scratch_copy_has_the_schema_and_no_rows_and_can_be_removed() -> anyho
     copy.remove().await?;
     Ok(())
 }
+
+#[tokio::test]
+async fn a_renamed_table_with_a_serial_key_is_left_alone_or_made_again_with_its_sequence()
+-> anyhow::Result<()> {
+    let made = "create table t (id serial primary key, a text)";
+    let live = database(&format!(
+        "{made}; insert into t (a) values ('x'), ('y'); alter table t rename to old"
+    ))
+    .await?;
+    let expected = expected(made).await?;
+    let url = live.url().into();
+    let scratch = ScratchOptions::default();
+    let options = Options::default();
+    let proof = prove(&url, &Scope::Current, &expected, &options, &scratch).await?;
+    assert!(proof.clean, "{proof:?}");
+    let left_out = [
+        "sequence-changed public.t_id_seq",
+        "table-missing public.t",
+        "table-unexpected public.old",
+    ];
+    assert_eq!(proof.left_out, left_out);
+
+    let all = Options {
+        destructive: Destructive::All,
+        ..Options::default()
+    };
+    let proof = prove(&url, &Scope::Current, &expected, &all, &scratch).await?;
+    assert!(proof.clean, "{proof:?}");
+    assert!(
+        proof.left_out.is_empty() && proof.refused.is_empty(),
+        "{proof:?}"
+    );
+
+    let pool = live.connect_plain().await?;
+    let actual = inspect(&pool, &Scope::Current).await?;
+    let plan = repair(&expected, &actual, &compare(&expected, &actual), &all);
+    apply(&pool, &plan, &ApplyOptions::default()).await?;
+    let next = live
+        .value("insert into t (a) values ('z') returning id")
+        .await?;
+    assert_eq!(next.as_deref(), Some("3"), "the sequence goes on");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_foreign_key_whose_triggers_are_switched_off_is_made_again_and_checks_the_rows()
+-> anyhow::Result<()> {
+    let made = "create table p (id integer primary key); \
+        create table c (p integer constraint c_p references p (id))";
+    let expected = expected(made).await?;
+    for table in ["p", "c"] {
+        let live = database(&format!("{made}; alter table {table} disable trigger all")).await?;
+        let pool = live.connect_plain().await?;
+        let actual = inspect(&pool, &Scope::Current).await?;
+        let findings = compare(&expected, &actual);
+        let labels: Vec<String> = findings.iter().map(label).collect();
+        assert_eq!(labels, ["foreign-key-changed public.c.c_p"], "{table}");
+        assert!(
+            findings[0]
+                .actual
+                .as_deref()
+                .unwrap_or("")
+                .ends_with("NOT ENFORCED")
+        );
+        assert_eq!(findings[0].severity, Severity::Error);
+        let plan = repair(&expected, &actual, &findings, &Options::default());
+        apply(&pool, &plan, &ApplyOptions::default()).await?;
+        let left = compare(&expected, &inspect(&pool, &Scope::Current).await?);
+        assert_eq!(left, [], "{table}");
+        assert!(live.sql("insert into c values (7)").await.is_err());
+    }
+    Ok(())
+}

@@ -336,3 +336,83 @@ async fn postgres_f13_a_repair_that_is_cut_at_any_statement_changes_nothing() ->
     assert_eq!(contents(&db).await?, before);
     Ok(())
 }
+
+/// What a plan of one table's SQL to another's says.
+async fn plan_of(wanted: &str, made: &str) -> anyhow::Result<(Vec<Finding>, Plan)> {
+    let (old, new) = (TestDb::empty_sqlite().await?, TestDb::empty_sqlite().await?);
+    old.sql(made).await?;
+    new.sql(wanted).await?;
+    let (expected, actual) = (live(&new).await?, live(&old).await?);
+    let findings = compare(&expected, &actual);
+    let plan = repair(&expected, &actual, &findings, &Options::default());
+    Ok((findings, plan))
+}
+
+#[tokio::test]
+async fn sqlite_another_name_of_an_integer_is_a_note_but_for_a_key_that_is_the_rowid()
+-> anyhow::Result<()> {
+    let wanted = "create table t (id integer primary key, n integer)";
+    for (made, severity) in [
+        (
+            "create table t (id integer primary key, n int)",
+            Severity::Info,
+        ),
+        (
+            "create table t (id integer primary key, n bigint)",
+            Severity::Info,
+        ),
+        (
+            "create table t (id integer primary key, n real)",
+            Severity::Error,
+        ),
+        (
+            "create table t (id int primary key, n integer)",
+            Severity::Error,
+        ),
+    ] {
+        let (findings, plan) = plan_of(wanted, made).await?;
+        assert!(
+            findings.iter().any(|f| f.severity == severity),
+            "{made}: {findings:?}"
+        );
+        assert!(
+            findings.iter().all(|f| f.severity <= severity),
+            "{made}: {findings:?}"
+        );
+        let says_nothing = plan.statements.is_empty() && plan.refused.is_empty();
+        assert_eq!(says_nothing, severity == Severity::Info, "{made}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn sqlite_a_new_column_that_has_to_have_a_value_is_said_to_need_an_empty_table()
+-> anyhow::Result<()> {
+    let made = "create table t (a integer)";
+    for (wanted, needs) in [
+        ("create table t (a integer, b text not null)", true),
+        (
+            "create table t (a integer, b text not null default 'x')",
+            false,
+        ),
+        ("create table t (a integer, b text)", false),
+        (
+            "create table t (a integer, b integer not null primary key)",
+            false,
+        ),
+    ] {
+        let (_, plan) = plan_of(wanted, made).await?;
+        let hazards: BTreeSet<_> = plan.statements.iter().flat_map(|s| &s.hazards).collect();
+        assert_eq!(
+            hazards.contains(&Hazard::NeedsEmptyTable),
+            needs,
+            "{wanted}: {plan:?}"
+        );
+        assert_eq!(
+            plan.to_sql().contains("fails if the table has rows"),
+            needs,
+            "{wanted}"
+        );
+    }
+    Ok(())
+}

@@ -33,6 +33,13 @@ pub(super) fn plan(plan: &Plan) -> String {
         )
     });
     section(&mut text, "NULLs that are filled", fills);
+    let merged = plan.row_changes.iter();
+    let merged = merged.map(|one| format!("{}: {}", one.table, counted(one.rows, "row")));
+    section(
+        &mut text,
+        "Merged into older rows, and kept in merged_rows",
+        merged,
+    );
     let dropped = plan.dropped.iter();
     let dropped = dropped.map(|one| format!("{}: {}", one.object, one.definition));
     section(&mut text, "Dropped, as no revision has it", dropped);

@@ -128,7 +128,7 @@ async fn create(connection: &Connection, arguments: &BackupArguments) -> Result<
 
 /// The work's outcome, unless the process is told to end: then what it was
 /// writing is removed.
-pub(super) async fn until_interrupted<T>(
+async fn until_interrupted<T>(
     work: impl Future<Output = Result<T, BackupError>>,
 ) -> Result<T, Error> {
     // Boxed, so that the program's future does not fill a thread's stack.

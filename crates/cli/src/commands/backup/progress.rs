@@ -52,6 +52,7 @@ fn line(step: Step) -> String {
         Step::Scratch { name } => format!("the scratch database is {name}, removed at the end"),
         Step::Restoring => "restoring".to_owned(),
         Step::Comparing => "comparing with the manifest".to_owned(),
+        Step::Committing => "committing".to_owned(),
         _ => "working".to_owned(),
     };
     escape_for_terminal(&line).into_owned()

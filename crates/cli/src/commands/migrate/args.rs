@@ -169,7 +169,8 @@ pub(crate) struct Up {
     pub(crate) to: Option<&'static Revision>,
 
     /// Bring every schema of the PostgreSQL database that has a ledger of this
-    /// chain to the newest revision; one that fails does not stop the rest
+    /// chain to the newest revision; one that fails does not stop the rest. Not
+    /// together with --schema; DATABASE_SCHEMA is not used then
     #[arg(long, conflicts_with_all = ["num", "to", "plan", "sql"])]
     pub(crate) all_schemas: bool,
 

@@ -189,6 +189,9 @@ pub(super) async fn close(db: DatabaseConnection) -> Result<(), Error> {
 }
 
 fn options(connection: &Connection) -> Result<DatabaseOptions, Error> {
-    let options = connection.options()?;
-    Ok(options.max_connections(1).busy_timeout(BUSY_TIMEOUT))
+    Ok(patient(connection.options()?))
+}
+
+fn patient(options: DatabaseOptions) -> DatabaseOptions {
+    options.max_connections(1).busy_timeout(BUSY_TIMEOUT)
 }

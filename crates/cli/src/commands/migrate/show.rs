@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use outreach_domain::escape_for_terminal;
 use outreach_migration::{
     MigrationStatus, REVISIONS, Revision,
     ledger::{self, RevisionStatus},
@@ -84,7 +85,7 @@ impl Ledgers {
                 } else {
                     ""
                 };
-                format!("{}{mark}", row.escape_debug())
+                format!("{}{mark}", escape_for_terminal(row))
             })
             .collect();
         let said = if named.is_empty() {

@@ -5,7 +5,7 @@
 use std::{borrow::Cow, collections::BTreeSet};
 
 use outreach_migration::LEDGERS;
-use schema_audit::schema::{Schema, Table};
+use schema_audit::schema::{ForeignKey, Schema, Table};
 use sea_orm_migration::sea_orm::DbBackend;
 
 use super::{ChecklistLine, chain::Chain};
@@ -84,11 +84,13 @@ fn tables(schema: &Schema) -> BTreeSet<String> {
         .collect()
 }
 
-/// Each as a line; one that was never checked against old rows is none.
+/// Each as a line; one that was never checked against old rows, or is not
+/// enforced, is none.
 fn foreign_keys(schema: &Schema) -> BTreeSet<String> {
     let mut keys = BTreeSet::new();
     for table in of_chain(schema) {
-        for key in table.foreign_keys.iter().filter(|key| !key.not_valid) {
+        let holds = |key: &&ForeignKey| !key.not_valid && !key.not_enforced;
+        for key in table.foreign_keys.iter().filter(holds) {
             let referenced = if key.referenced_columns.is_empty() {
                 let primary = schema
                     .table(&key.references)

@@ -4,10 +4,15 @@ pub(super) mod postgres;
 mod script;
 mod sqlite;
 
-use std::path::Path;
+use std::{
+    fs,
+    path::Path,
+    sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
+};
 
 use outreach_service::connect::{self, DatabaseOptions};
-use schema_audit::schema::Dialect;
+use schema_audit::{schema::Dialect, scratch::interrupted};
 use sea_orm::{ConnectionTrait, TransactionTrait};
 
 use self::postgres::{Load, load};
@@ -23,6 +28,11 @@ pub struct RestoreOptions {
     /// What the tables that are replaced have to hold when they are dropped, so
     /// that nothing goes that a backup of them lacks; `None` does not look.
     pub held: Option<Contents>,
+    /// The longest wait for a table that another session holds; zero waits
+    /// without end (PostgreSQL).
+    pub lock_timeout: Duration,
+    /// The longest time for one statement; zero is no limit (PostgreSQL).
+    pub statement_timeout: Duration,
 }
 
 impl Default for RestoreOptions {
@@ -30,6 +40,8 @@ impl Default for RestoreOptions {
         Self {
             privileges: true,
             held: None,
+            lock_timeout: Duration::from_mins(1),
+            statement_timeout: Duration::ZERO,
         }
     }
 }
@@ -38,7 +50,8 @@ impl Default for RestoreOptions {
 /// a PostgreSQL database, and compares what is there then with the manifest.
 /// One transaction: whatever fails, and whenever the process is killed, the
 /// target is as empty as it was. An SQLite file that is not there appears once
-/// it is complete.
+/// it is complete. Commits once; Ctrl-C and SIGTERM take back what is not being
+/// committed already.
 ///
 /// # Errors
 ///
@@ -69,55 +82,106 @@ pub async fn restore_replacing(
     options: &RestoreOptions,
     progress: Progress<'_>,
 ) -> Result<Manifest, BackupError> {
+    let is_committing = AtomicBool::new(false);
+    let step = |step| {
+        if step == Step::Committing {
+            is_committing.store(true, Ordering::SeqCst);
+        }
+        progress(step);
+    };
+    // Boxed, so that a caller's future does not fill a thread's stack.
+    let mut work = Box::pin(in_one_transaction(path, target, replaced, options, &step));
+    tokio::select! {
+        biased;
+        restored = &mut work => restored,
+        () = interrupted() => {
+            // Whether a COMMIT that was sent is done is only known by its answer.
+            if is_committing.load(Ordering::SeqCst) {
+                return work.await;
+            }
+            Err(BackupError::Stopped)
+        }
+    }
+}
+
+/// Whether a backup can be restored to this database, as far as that is known
+/// without a look into the database: the file is the one that its manifest
+/// speaks of, it is of the same kind of database, and it is not the database
+/// itself. Reads the whole file.
+///
+/// # Errors
+///
+/// [`BackupError`] says why not.
+pub fn check(path: &Path, target: &DatabaseOptions) -> Result<Manifest, BackupError> {
     let manifest = Manifest::read(path)?;
+    let differences = manifest.check_file(path)?;
+    if !differences.is_empty() {
+        return Err(BackupError::Damaged {
+            path: path.to_owned(),
+            differences,
+        });
+    }
+    let (backup, database) = match (manifest.dialect, target.is_sqlite()) {
+        (Dialect::Sqlite, false) => ("SQLite", "PostgreSQL"),
+        (Dialect::Postgres, true) => ("PostgreSQL", "SQLite"),
+        (Dialect::Postgres, false) => return Ok(manifest),
+        (Dialect::Sqlite, true) => {
+            let file = target.url().sqlite_path().ok_or(BackupError::InMemory)?;
+            if is_the_same(path, file.as_ref()) {
+                return Err(BackupError::OntoItself {
+                    path: path.to_owned(),
+                });
+            }
+            return Ok(manifest);
+        }
+    };
+    Err(BackupError::OtherDialect { backup, database })
+}
+
+/// Whether two paths lead to one file, by whatever links.
+fn is_the_same(one: &Path, other: &Path) -> bool {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt;
+        let file = |path| fs::metadata(path).map(|file| (file.dev(), file.ino()));
+        if let (Ok(one), Ok(other)) = (file(one), file(other)) {
+            return one == other;
+        }
+    }
+    let paths = (fs::canonicalize(one), fs::canonicalize(other));
+    matches!(paths, (Ok(one), Ok(other)) if one == other)
+}
+
+async fn in_one_transaction(
+    path: &Path,
+    target: &DatabaseOptions,
+    replaced: &[String],
+    options: &RestoreOptions,
+    progress: Progress<'_>,
+) -> Result<Manifest, BackupError> {
     progress(Step::Checking {
         path: path.to_owned(),
     });
-    let differences = manifest.check_file(path)?;
-    if !differences.is_empty() {
-        return Err(BackupError::Damaged { differences });
-    }
-    match (manifest.dialect, target.is_sqlite()) {
-        (Dialect::Sqlite, true) => {
-            let replaced = Replaced {
-                tables: replaced,
-                held: options.held.as_ref(),
-            };
-            // Boxed, so that a caller's future does not fill a thread's stack.
-            Box::pin(sqlite::restore(
-                path, &manifest, target, &replaced, progress,
-            ))
-            .await?;
-        }
-        (Dialect::Postgres, false) => {
-            refuse_other_schema(&manifest, target).await?;
-            let load_it = Load {
-                url: &target.url().with_password(),
-                path,
-                manifest: &manifest,
-                privileges: options.privileges,
-                replaced: Replaced {
-                    tables: replaced,
-                    held: options.held.as_ref(),
-                },
-                keep: true,
-            };
-            let differences = Box::pin(load(&load_it, progress)).await?;
-            if !differences.is_empty() {
-                return Err(BackupError::Differs { differences });
-            }
-        }
-        (Dialect::Sqlite, false) => {
-            return Err(BackupError::OtherDialect {
-                backup: "SQLite",
-                database: "PostgreSQL",
-            });
-        }
-        (Dialect::Postgres, true) => {
-            return Err(BackupError::OtherDialect {
-                backup: "PostgreSQL",
-                database: "SQLite",
-            });
+    let manifest = check(path, target)?;
+    let replaced = Replaced {
+        tables: replaced,
+        held: options.held.as_ref(),
+    };
+    if target.is_sqlite() {
+        sqlite::restore(path, &manifest, target, &replaced, progress).await?;
+    } else {
+        refuse_other_schema(&manifest, target).await?;
+        let load_it = Load {
+            url: &target.url().with_password(),
+            path,
+            manifest: &manifest,
+            options,
+            replaced,
+            keep: true,
+        };
+        let differences = Box::pin(load(&load_it, progress)).await?;
+        if !differences.is_empty() {
+            return Err(BackupError::Differs { differences });
         }
     }
     Ok(manifest)

@@ -25,7 +25,7 @@ use sea_orm::{
 use secrecy::{ExposeSecret, SecretString};
 use tokio::{io::AsyncReadExt as _, io::BufReader, process::Command};
 
-use super::{Replaced, script};
+use super::{Replaced, RestoreOptions, script};
 use crate::{
     backup::{
         BackupError, Difference, Manifest, Progress, Step,
@@ -33,7 +33,7 @@ use crate::{
         facts::State,
         pg_dump::{ended, message_of, pg_restore, reading, spawn},
     },
-    sql::{identifier, row, rows, texts},
+    sql::{identifier, milliseconds, row, rows, texts},
 };
 
 /// The catalog of schemas, by which the entries of a dump name what they are.
@@ -46,7 +46,7 @@ pub(in crate::backup) struct Load<'a> {
     pub(in crate::backup) url: &'a SecretString,
     pub(in crate::backup) path: &'a Path,
     pub(in crate::backup) manifest: &'a Manifest,
-    pub(in crate::backup) privileges: bool,
+    pub(in crate::backup) options: &'a RestoreOptions,
     /// Tables of the same schema that are dropped first.
     pub(in crate::backup) replaced: Replaced<'a>,
     /// Whether it stays, if it does not differ.
@@ -116,10 +116,16 @@ impl Load<'_> {
         .and_then(|row| row.try_get_by_index::<i32>(0))
         .map_err(BackupError::restore)?;
         let program = pg_restore(&find(major.unsigned_abs()).await?);
-        // The role's own settings don't belong here.
-        let begin = "BEGIN READ WRITE; SET LOCAL statement_timeout = 0; \
-             SET LOCAL idle_in_transaction_session_timeout = 0; SET LOCAL lock_timeout = '60s'";
-        db.execute_unprepared(begin)
+        // The role's own settings don't belong here. What was committed while the
+        // locks were waited for has to be seen.
+        let begin = format!(
+            "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; \
+             SET LOCAL idle_in_transaction_session_timeout = 0; \
+             SET LOCAL statement_timeout = {}; SET LOCAL lock_timeout = {}",
+            milliseconds(self.options.statement_timeout),
+            milliseconds(self.options.lock_timeout)
+        );
+        db.execute_unprepared(&begin)
             .await
             .map_err(BackupError::restore)?;
         let exists = self.make_room(db).await?;
@@ -202,7 +208,7 @@ impl Load<'_> {
              t.typnamespace FROM pg_catalog.pg_type t WHERE t.typtype IN ('e', 'd', 'r') \
              UNION ALL SELECT 'function', p.proname, p.oid, 'pg_catalog.pg_proc'::regclass, \
              p.pronamespace FROM pg_catalog.pg_proc p) \
-             SELECT found.kind || ' ' || found.name FROM found \
+             SELECT found.kind || ' `' || found.name || '`' FROM found \
              JOIN pg_catalog.pg_namespace n ON n.oid = found.home WHERE n.nspname = $1 \
              AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.objid = found.oid \
              AND d.classid = found.catalog AND d.deptype IN ('e', 'i', 'a') \
@@ -260,7 +266,7 @@ impl Load<'_> {
             .arg(format!("--section={section}"))
             .arg("--use-list")
             .arg(list)
-            .args((!self.privileges).then_some("--no-privileges"))
+            .args((!self.options.privileges).then_some("--no-privileges"))
             .arg(self.path)
             .stdin(Stdio::null());
         command
@@ -274,7 +280,7 @@ impl Load<'_> {
         section: &str,
     ) -> Result<(), BackupError> {
         let script = text_of(program, self.command(program, list, section)).await?;
-        db.execute_unprepared(&for_the_server(&script))
+        db.execute_unprepared(&script::without_limits(&for_the_server(&script)))
             .await
             .map(drop)
             .map_err(BackupError::restore)
@@ -307,6 +313,7 @@ impl Load<'_> {
         let state = State::read(db, progress).await?;
         let differences = differences(self.manifest, &state.schema, &state.contents);
         if self.keep && differences.is_empty() {
+            progress(Step::Committing);
             let committed = db.execute_unprepared("COMMIT").await;
             committed.map_err(BackupError::commit)?;
         } else {

@@ -94,8 +94,24 @@ fn unreadable(error: std::io::Error) -> DbErr {
     DbErr::Custom(format!("the script can't be read: {error}"))
 }
 
-/// Comments, what is meant for `psql`, and a setting that an older server does
-/// not know.
+/// The limits that a script lifts, each in a line of its own: those of whoever
+/// restores hold.
+const LIMITS: [&str; 2] = ["SET statement_timeout ", "SET lock_timeout "];
+
+/// A script of definitions without the lines that lift limits.
+pub(super) fn without_limits(script: &str) -> String {
+    // They are at its beginning; further down, a text may have such a line.
+    let mut is_head = true;
+    let kept = script.lines().filter(|line| {
+        let is_setting = line.starts_with("SET ") || line.starts_with("SELECT pg_catalog.set_");
+        is_head &= is_setting || line.starts_with("--") || line.trim().is_empty();
+        !(is_head && LIMITS.iter().any(|limit| line.starts_with(limit)))
+    });
+    kept.flat_map(|line| [line, "\n"]).collect()
+}
+
+/// Comments, what is meant for `psql`, what lifts limits, and a setting that an
+/// older server does not know.
 fn is_passed_over(line: &[u8]) -> bool {
     let begins = |with: &str| line.starts_with(with.as_bytes());
     line.trim_ascii().is_empty()
@@ -103,6 +119,7 @@ fn is_passed_over(line: &[u8]) -> bool {
         || begins("\\restrict ")
         || begins("\\unrestrict ")
         || begins("SET transaction_timeout ")
+        || LIMITS.iter().any(|limit| begins(limit))
 }
 
 /// Whether a statement has its semicolon at the end of a line and outside of
@@ -122,6 +139,16 @@ fn is_complete(statement: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn limits_are_not_lifted_by_the_head_of_a_script() {
+        let script = "--\nSET statement_timeout = 0;\nSET lock_timeout = 0;\n\
+             SET client_encoding = 'UTF8';\n\nCOMMENT ON TABLE a IS '\nSET lock_timeout = 0;\n';\n";
+        let kept = "--\nSET client_encoding = 'UTF8';\n\n\
+             COMMENT ON TABLE a IS '\nSET lock_timeout = 0;\n';\n";
+        assert_eq!(without_limits(script), kept);
+        assert!(is_passed_over(b"SET lock_timeout = 0;\n"));
+    }
 
     #[test]
     fn a_statement_ends_outside_of_quotes() {

@@ -49,6 +49,7 @@ pub(super) async fn restore(
     if !differences.is_empty() {
         return Err(BackupError::Differs { differences });
     }
+    progress(Step::Committing);
     partial.keep(&file)
 }
 
@@ -122,11 +123,12 @@ async fn replace(
     if !differences.is_empty() {
         return Err(BackupError::Differs { differences });
     }
+    progress(Step::Committing);
     txn.commit().await.map_err(BackupError::restore)
 }
 
 async fn refuse_what_is_left(txn: &DatabaseTransaction) -> Result<(), BackupError> {
-    let sql = "SELECT type || ' ' || name FROM main.sqlite_schema \
+    let sql = "SELECT type || ' `' || name || '`' FROM main.sqlite_schema \
          WHERE name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY type, name LIMIT 5";
     let found = texts(txn, sql, []).await.map_err(BackupError::restore)?;
     if found.is_empty() {

@@ -101,6 +101,7 @@ pub(super) fn foreign_key(table: &str, column: &str, to: &str, on_delete: Action
         match_type: MatchType::Simple,
         deferrable: Deferrable::Not,
         not_valid: false,
+        not_enforced: false,
         comment: None,
         inherited: false,
     }

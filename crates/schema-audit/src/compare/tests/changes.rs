@@ -203,6 +203,11 @@ fn member_changes() -> Vec<(Code, &'static str, Change)> {
             "app.posts.posts_author_fkey",
             post(|t| t.foreign_keys[0].on_delete = Action::Cascade),
         ),
+        (
+            ForeignKeyChanged,
+            "app.posts.posts_author_fkey",
+            post(|t| t.foreign_keys[0].not_enforced = true),
+        ),
     ]
 }
 

@@ -74,6 +74,7 @@ fn foreign_key(name: &str, on_delete: Action) -> ForeignKey {
         match_type: MatchType::Simple,
         deferrable: crate::schema::Deferrable::Not,
         not_valid: false,
+        not_enforced: false,
         comment: None,
         inherited: false,
     }

@@ -22,6 +22,7 @@ struct ConstraintRow {
     deferrable: bool,
     deferred: bool,
     valid: bool,
+    not_enforced: bool,
     no_inherit: bool,
     /// Whether only a parent table says it.
     inherited_only: bool,
@@ -43,6 +44,13 @@ struct ConstraintRow {
     comment: Option<String>,
 }
 
+/// The foreign keys with a trigger that does not fire for ordinary sessions. A
+/// key that points to a partitioned table has triggers by its further rows too.
+const SWITCHED_OFF: &str = "select coalesce(w.oid, x.oid) from pg_trigger g \
+    join pg_constraint x on x.oid = g.tgconstraint and x.contype = 'f' \
+    left join pg_constraint w on w.oid = x.conparentid and w.conrelid = x.conrelid \
+    where g.tgenabled in ('D', 'R')";
+
 /// A foreign key to a partitioned table has one more row for each partition that
 /// it points to, whose parent is of the same table; those are left out.
 fn sql(reader: &Reader<'_, impl ConnectionTrait>) -> String {
@@ -52,11 +60,14 @@ fn sql(reader: &Reader<'_, impl ConnectionTrait>) -> String {
         "array_to_string(k.confdelsetcols, ' ')",
         "null::text",
     );
+    let declared = reader.since(180_000, "not k.conenforced", "false");
     format!(
         "select k.conrelid::int8 as table_id, k.conname::text as name, k.contype::text as kind, \
             array_to_string(k.conkey, ' ') as columns, \
             k.condeferrable as deferrable, k.condeferred as deferred, \
-            k.convalidated as valid, k.connoinherit as no_inherit, \
+            k.convalidated as valid, \
+            k.contype = 'f' and ({declared} or k.oid in ({SWITCHED_OFF})) as not_enforced, \
+            k.connoinherit as no_inherit, \
             not k.conislocal as inherited_only, k.coninhcount > 0 as inherited, \
             k.conparentid <> 0 as has_parent, \
             case when k.contype = 'c' then pg_get_expr(k.conbin, k.conrelid) end as expression, \
@@ -130,7 +141,7 @@ fn add(
 /// What a row of its kind always has.
 fn given<T>(draft: &TableDraft, constraint: &str, value: Option<T>) -> Result<T, InspectError> {
     value.ok_or_else(|| {
-        let reason = format!("constraint {constraint:?} is there only in part");
+        let reason = format!("constraint `{constraint}` is there only in part");
         not_understood(&draft.table.name, reason)
     })
 }
@@ -173,6 +184,7 @@ fn foreign_key(
         },
         deferrable,
         not_valid: !row.valid,
+        not_enforced: row.not_enforced,
         comment: row.comment,
         inherited: row.has_parent,
         name: Some(row.name),

@@ -92,14 +92,6 @@ const OF_TABLES: &[(&str, &str, &str, &str, &str)] = &[
         "tgname",
         "not o.tgisinternal",
     ),
-    // Those of foreign keys too: without them a key is not enforced.
-    (
-        "disabled trigger",
-        "pg_trigger",
-        "tgrelid",
-        "tgname",
-        "o.tgenabled <> 'O'",
-    ),
     (
         "rule",
         "pg_rewrite",
@@ -108,6 +100,13 @@ const OF_TABLES: &[(&str, &str, &str, &str, &str)] = &[
         "o.rulename <> '_RETURN'",
     ),
     ("policy", "pg_policy", "polrelid", "polname", ""),
+];
+
+/// How triggers fire otherwise than they are made: kind and condition.
+const FIRING: &[(&str, &str)] = &[
+    ("disabled trigger", "o.fires = 'D'"),
+    ("trigger that fires on replicas only", "o.fires = 'R'"),
+    ("trigger that fires on replicas too", "o.fires = 'A'"),
 ];
 
 /// Types that are not compared, and what is not compared of others: kind and
@@ -270,7 +269,7 @@ fn sql(reader: &Reader<'_, impl ConnectionTrait>) -> String {
         });
     let parts: Vec<_> = parts
         .chain([relations(), types(), routines(), properties()])
-        .chain([of_schemas(), of_indexes()])
+        .chain([of_schemas(), of_indexes(), firing()])
         .collect();
     format!(
         ", member as materialized (select classid, objid from pg_depend \
@@ -399,6 +398,23 @@ fn of_tables() -> impl Iterator<Item = Part> {
         })
 }
 
+/// A trigger of a constraint has a number in its name, so the constraint's name
+/// stands for it. Foreign keys whose triggers do not fire are compared as such.
+fn firing() -> String {
+    let from = format!(
+        "(select distinct n.nspname::text as schema, c.relname::text as relation, \
+         o.tgenabled as fires, \
+         case when o.tgisinternal then coalesce(x.conname, o.tgname) else o.tgname end::text \
+         as name from pg_trigger o join pg_class c on c.oid = o.tgrelid \
+         join ns n on n.oid = c.relnamespace left join pg_constraint x on x.oid = o.tgconstraint \
+         where o.tgenabled <> 'O' and {} and {} \
+         and not (coalesce(x.contype = 'f', false) and o.tgenabled in ('D', 'R'))) o",
+        own("pg_trigger", "o.oid"),
+        own("pg_class", "c.oid")
+    );
+    each("o.schema, o.name, o.schema, o.relation", &from, FIRING)
+}
+
 fn properties() -> String {
     let from = format!(
         "(select c.* from pg_class c where {}) c join ns n on n.oid = c.relnamespace",
@@ -433,7 +449,7 @@ fn others(reader: &Reader<'_, impl ConnectionTrait>) -> impl Iterator<Item = Par
             format!(
                 "select n.nspname, k.conname, n.nspname, c.relname from pg_constraint k \
                  join pg_class c on c.oid = k.conrelid join ns n on n.oid = c.relnamespace \
-                 where {not_enforced} and {not_member}"
+                 where {not_enforced} and k.contype <> 'f' and {not_member}"
             ),
         ),
         (

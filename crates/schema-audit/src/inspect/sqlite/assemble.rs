@@ -393,6 +393,7 @@ fn foreign_key(rows: &[ForeignKeyRow], text: Option<&ForeignKeyText>) -> Foreign
         match_type: MatchType::Simple,
         deferrable: text.map_or(Deferrable::Not, |text| text.deferrable),
         not_valid: false,
+        not_enforced: false,
         comment: None,
         inherited: false,
     }

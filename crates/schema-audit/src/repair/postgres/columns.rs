@@ -317,7 +317,7 @@ pub(super) fn add_hazards(column: &Column) -> Vec<Hazard> {
     let filled =
         column.default.is_some() || column.identity.is_some() || column.generated.is_some();
     if !column.nullable && !filled {
-        hazards.push(Hazard::MayFail);
+        hazards.push(Hazard::NeedsEmptyTable);
     }
     hazards
 }

@@ -102,6 +102,11 @@ impl<'a> Planner<'a> {
         };
         let labels = vec![label(finding)];
         let wanted = find(expected, finding.category, path);
+        if matches!(wanted, Some(Member::ForeignKey(key)) if key.not_enforced) {
+            let reason = "it is not to be enforced, and no repair switches that off";
+            self.refuse(&labels, reason);
+            return;
+        }
         match finding.code {
             Code::PrimaryKeyMissing
             | Code::UniqueMissing

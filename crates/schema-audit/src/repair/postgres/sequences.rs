@@ -128,6 +128,22 @@ impl<'a> Planner<'a> {
         }
     }
 
+    /// Takes the sequences that are to stay away from a table that is dropped: they
+    /// would go with it.
+    pub(super) fn keep_sequences_of(&mut self, table: &Table, labels: &[String]) {
+        for sequence in &self.actual.sequences {
+            let is_of = |owner: &OwnedBy| owner.table == table.name && !owner.identity;
+            let stays = self.expected.sequences.iter().any(|wanted| {
+                let identity = wanted.owned_by.as_ref().is_some_and(|o| o.identity);
+                wanted.name == sequence.name && !identity
+            });
+            if stays && sequence.owned_by.as_ref().is_some_and(is_of) {
+                let sql = format!("ALTER SEQUENCE {} OWNED BY NONE", object(&sequence.name));
+                self.step(Phase::DropForeignKeys, sql, labels, &[]);
+            }
+        }
+    }
+
     fn owned_by(&mut self, name: &ObjectName, owner: Option<&OwnedBy>, labels: &[String]) {
         let owner = owner.map_or_else(
             || "NONE".to_owned(),

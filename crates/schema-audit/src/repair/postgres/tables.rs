@@ -225,6 +225,7 @@ impl<'a> Planner<'a> {
                 }
             }
         }
+        self.keep_sequences_of(table, labels);
         let sql = format!("DROP TABLE {}", object(&table.name));
         self.destroy(phase, sql, labels, &lock);
     }

@@ -134,6 +134,7 @@ impl<'a> Planner<'a> {
             .or_else(|| match finding.code {
                 Code::TableMissing => self.table_waits(tables.0?, blocked),
                 Code::PartitionChanged => parent_is_stuck(tables.0?, blocked),
+                Code::SequenceChanged => self.new_owner_is_stuck(finding, blocked),
                 Code::SchemaUnexpected
                 | Code::EnumUnexpected
                 | Code::DomainUnexpected
@@ -241,6 +242,18 @@ impl<'a> Planner<'a> {
                 default.is_some_and(|d| draws_from(d, &f.object.object))
             }
             _ => false,
+        })
+    }
+
+    /// A sequence that goes to a column which does not come.
+    fn new_owner_is_stuck(&self, finding: &Finding, blocked: &Blocked<'_>) -> Option<usize> {
+        let mut all = self.expected.sequences.iter();
+        let wanted = all.find(|s| is_at(&finding.object, &s.name))?;
+        let owner = wanted.owned_by.as_ref()?;
+        blocked.position(|other| {
+            let column = other.object.member.as_ref() == Some(&owner.column);
+            is_at(&other.object, &owner.table)
+                && (other.code == Code::TableMissing || other.code == Code::ColumnMissing && column)
         })
     }
 

@@ -276,12 +276,21 @@ impl Change<'_> {
             from.push(rowid.to_owned());
         }
         let mut may_fail = self.may_fail();
+        // It gets a number by itself.
+        let alias = ddl::rowid_alias(table).map(|column| &column.name);
+        let is_rowid = |column: &Column| Some(&column.name) == alias;
         for column in table.columns.iter().filter(|c| c.generated.is_none()) {
             let old = self
                 .source(&column.name)
                 .and_then(|name| self.old.column(name));
             let Some(old) = old else {
-                may_fail |= !column.nullable && column.default.is_none();
+                let default = column
+                    .default
+                    .as_deref()
+                    .filter(|default| *default != "NULL");
+                if !column.nullable && default.is_none() && !is_rowid(column) {
+                    hazards.push(Hazard::NeedsEmptyTable);
+                }
                 continue;
             };
             into.push(quote(&column.name));

@@ -200,3 +200,59 @@ fn a_table_is_not_dropped_with_partitions_that_nobody_asked_for() {
     assert_eq!(run(&plan), [""; 0]);
     assert_eq!(plan.refused[0].finding, "table-unexpected public.p");
 }
+
+fn with_serial(name: &str) -> Schema {
+    let id = with_default(column("id", "integer"), "nextval('t_id_seq'::regclass)");
+    let mut table = table(
+        name,
+        vec![Column {
+            nullable: false,
+            ..id
+        }],
+    );
+    table.primary_key = Some(key("t_pkey", &["id"]));
+    Schema {
+        sequences: vec![Sequence {
+            name: ObjectName::local("t_id_seq"),
+            data_type: "integer".to_owned(),
+            start: 1,
+            increment: 1,
+            minimum: 1,
+            maximum: 99,
+            cache: 1,
+            cycle: false,
+            owned_by: Some(OwnedBy {
+                table: ObjectName::local(name),
+                column: "id".to_owned(),
+                identity: false,
+            }),
+            comment: None,
+        }],
+        ..schema(vec![table])
+    }
+}
+
+#[test]
+fn a_sequence_of_a_renamed_table_moves_to_the_new_one_or_stays() {
+    let (expected, actual) = (with_serial("t"), with_serial("renamed"));
+    let never = plan(&expected, &actual);
+    assert_eq!(run(&never), [""; 0]);
+    let owned = "ALTER SEQUENCE \"t_id_seq\" OWNED BY \"t\".\"id\"";
+    assert!(left_out(&never).contains(&owned), "{:#?}", left_out(&never));
+    let all = Options {
+        destructive: Destructive::All,
+        ..Options::default()
+    };
+    let all = plan_with(&expected, &actual, &all);
+    let order = [
+        "ALTER SEQUENCE \"t_id_seq\" OWNED BY NONE",
+        "DROP TABLE \"renamed\"",
+        "CREATE TABLE \"t\"",
+        owned,
+    ];
+    let found = run(&all);
+    assert_eq!(found.len(), order.len(), "{found:#?}");
+    for (sql, begin) in found.iter().zip(order) {
+        assert!(sql.starts_with(begin), "{found:#?}");
+    }
+}

@@ -83,6 +83,7 @@ fn foreign_key(name: &str, column: &str, to: &str, on_delete: Action) -> Foreign
         match_type: crate::schema::MatchType::Simple,
         deferrable: crate::schema::Deferrable::Not,
         not_valid: false,
+        not_enforced: false,
         comment: None,
         inherited: false,
     }
