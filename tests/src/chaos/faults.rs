@@ -182,10 +182,7 @@ impl Harming<'_> {
         let most = most_of_one(&holdings(self.scene.db).await?);
         proxy.set_fault(fault);
         let fired = tokio::time::timeout(LONGEST_FAULT, proxy.wait_for_faults(before + 1)).await;
-        let happened = match fired {
-            Ok(fired) => fired.is_ok(),
-            Err(_) => false,
-        };
+        let happened = fired.is_ok_and(|fired| fired.is_ok());
         proxy.set_fault(Fault::None);
         let most = most.max(most_of_one(&holdings(self.scene.db).await?));
         self.damage.attempts_hit += u64::from(happened) * most;

@@ -7,7 +7,6 @@ use std::{
 };
 
 use clap::Parser;
-use tempfile::TempDir;
 use tokio::task::JoinSet;
 
 use super::{
@@ -67,13 +66,9 @@ pub async fn run_chaos(arguments: &Arguments) -> anyhow::Result<bool> {
         .tempdir()?;
     let outcome = all_runs(arguments, folder.path()).await;
     if !matches!(outcome, Ok(true)) {
-        println!("the logs are kept in {}", keep(folder).display());
+        println!("the logs are kept in {}", folder.keep().display());
     }
     outcome
-}
-
-fn keep(folder: TempDir) -> PathBuf {
-    folder.keep()
 }
 
 #[expect(

@@ -28,8 +28,9 @@ pub(crate) struct UnfencedHandler {
 impl JobHandler for UnfencedHandler {
     async fn run(&self, job: &JobContext) -> Result<Completion, JobFailure> {
         let request: DiscoveryRequest = job.params()?;
-        let mut calls = Vec::new();
-        for query in request.planned_queries() {
+        let planned = request.planned_queries();
+        let mut calls = Vec::with_capacity(planned.len());
+        for query in &planned {
             calls.push(self.search_and_insert(job, query));
         }
         stream::iter(calls)
@@ -44,7 +45,7 @@ impl UnfencedHandler {
     async fn search_and_insert(
         &self,
         job: &JobContext,
-        query: PlannedQuery,
+        query: &PlannedQuery,
     ) -> Result<(), JobFailure> {
         let db = job.tenant();
         let location = query.location.as_str();

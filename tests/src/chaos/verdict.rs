@@ -228,8 +228,8 @@ fn broken_result(job: &JobRow, queries: &[&QueryRow], stored: &HashSet<&str>) ->
     let planned = request.planned_queries();
     for query in &planned {
         let location = query.location.as_str();
-        let is_made = |row: &&&QueryRow| row.keyword == query.keyword && row.location == location;
-        if !queries.iter().any(|row| is_made(&row)) {
+        let is_made = |row: &&QueryRow| row.keyword == query.keyword && row.location == location;
+        if !queries.iter().any(is_made) {
             return Some(format!("did not make `{}` in {location}", query.keyword));
         }
         for domain in domains(&query.keyword, location) {
