@@ -41,6 +41,9 @@ const LONGEST_POINT: Duration = Duration::from_secs(30);
 /// Searches at the same time; one, so that the statements have one order.
 const SEARCHES: usize = 1;
 
+/// How often the same point is tried to be reached.
+const MOST_TRIES: u32 = 8;
+
 /// When the worker is killed.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Moment {
@@ -142,40 +145,32 @@ impl Stage {
         moment: Moment,
         statement: &str,
     ) -> anyhow::Result<CrashPoint> {
-        let words = excerpt(statement, 50);
+        let folder = self.folder.join(format!("{number:02}-{moment:?}"));
+        let (held, broken) = self
+            .crash_at(index, moment, statement, &folder)
+            .await
+            .with_context(|| format!("at the crash point {number}, `{statement}`"))?;
+        let words = excerpt(&held, 50);
         let name = match moment {
             Moment::Before => format!("{number:02} before {words}"),
             Moment::After => format!("{number:02} after {words}"),
         };
-        let folder = self.folder.join(format!("{number:02}-{moment:?}"));
-        let broken = self
-            .crash_at(index, moment, statement, &folder)
-            .await
-            .with_context(|| format!("at the crash point {name}"))?;
         Ok(CrashPoint { name, broken })
     }
 
+    /// Returns the statement that was held, and what was broken.
     async fn crash_at(
         &self,
         index: usize,
         moment: Moment,
         statement: &str,
         folder: &Path,
-    ) -> anyhow::Result<Vec<String>> {
-        self.prepare().await?;
-        let fired = self.proxy.faults_fired();
-        self.proxy.set_fault(Fault::HoldBeforeStatement {
-            after: index as u64,
-        });
-        let mut team = self.team(folder).await?;
-        self.proxy.wait_for_faults(fired + 1).await?;
-        let held = self.proxy.statements().pop().unwrap_or_default();
-        if held != statement {
-            bail!("`{held}` was held in place of `{statement}`");
-        }
-        if moment == Moment::After {
+    ) -> anyhow::Result<(String, Vec<String>)> {
+        let (mut team, held) = self.hold(index, statement, folder).await?;
+        if moment == Moment::After && held.starts_with("COMMIT") {
+            let fired = self.proxy.faults_fired();
             self.proxy.set_fault(Fault::SwallowCommitReply);
-            self.proxy.wait_for_faults(fired + 2).await?;
+            self.proxy.wait_for_faults(fired + 1).await?;
             // It asks what became of the COMMIT, and is not to go on.
             self.proxy.set_fault(Fault::Stall);
         }
@@ -194,7 +189,40 @@ impl Stage {
             searches: SEARCHES as u64,
             recovery: Duration::ZERO,
         };
-        Ok(judge(&evidence, limits).broken)
+        Ok((held, judge(&evidence, limits).broken))
+    }
+
+    /// A worker that is held before the statement. The pool may ask a connection
+    /// once more or less whether it is free, which moves the numbers; then the
+    /// same is tried again, and at last what is there is taken.
+    async fn hold(
+        &self,
+        index: usize,
+        statement: &str,
+        folder: &Path,
+    ) -> anyhow::Result<(Team, String)> {
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            // Without the journals of the try before.
+            if folder.exists() {
+                fs::remove_dir_all(folder)?;
+            }
+            self.prepare().await?;
+            let fired = self.proxy.faults_fired();
+            self.proxy.set_fault(Fault::HoldBeforeStatement {
+                after: index as u64,
+            });
+            let mut team = self.team(folder).await?;
+            self.proxy.wait_for_faults(fired + 1).await?;
+            let held = self.proxy.statements();
+            let held = held.get(index).cloned().unwrap_or_default();
+            if held == statement || tries == MOST_TRIES {
+                return Ok((team, held));
+            }
+            team.kill(0).await?;
+            self.proxy.set_fault(Fault::None);
+        }
     }
 
     /// The transaction of the dead worker may commit after its death, so leases
