@@ -51,6 +51,10 @@ enum Moment {
     Before,
     /// It was a COMMIT, which is done, and the worker does not know.
     After,
+    /// The statement is held, another worker does the job to its end, and then
+    /// the statement reaches the server after all. No heartbeat tells its worker
+    /// that the job is lost: the fence alone is in its way.
+    Overtaken,
 }
 
 /// A point, and what came of it.
@@ -85,11 +89,9 @@ pub(crate) async fn crash_everywhere(
     let mut points = Vec::new();
     for (index, statement) in statements.iter().enumerate().skip(first) {
         let number = index - first + 1;
-        points.push(
-            stage
-                .crash(index, number, Moment::Before, statement)
-                .await?,
-        );
+        for moment in [Moment::Before, Moment::Overtaken] {
+            points.push(stage.crash(index, number, moment, statement).await?);
+        }
         if statement.starts_with("COMMIT") {
             points.push(stage.crash(index, number, Moment::After, statement).await?);
         }
@@ -154,6 +156,7 @@ impl Stage {
         let name = match moment {
             Moment::Before => format!("{number:02} before {words}"),
             Moment::After => format!("{number:02} after {words}"),
+            Moment::Overtaken => format!("{number:02} overtaken {words}"),
         };
         Ok(CrashPoint { name, broken })
     }
@@ -174,9 +177,13 @@ impl Stage {
             // It asks what became of the COMMIT, and is not to go on.
             self.proxy.set_fault(Fault::Stall);
         }
-        team.kill(0).await?;
-        self.proxy.set_fault(Fault::None);
-        team.replace(0).await?;
+        if moment == Moment::Overtaken {
+            self.overtake(&mut team).await?;
+        } else {
+            team.kill(0).await?;
+            self.proxy.set_fault(Fault::None);
+            team.replace(0).await?;
+        }
         self.until_ended().await?;
         team.end().await?;
         let damage = Damage {
@@ -190,6 +197,35 @@ impl Stage {
             recovery: Duration::ZERO,
         };
         Ok((held, judge(&evidence, limits).broken))
+    }
+
+    /// Lets another worker do the job, and then the held one go on. A transaction
+    /// of the held one that has proved its run has the row locked; then nobody
+    /// can overtake it, and it goes on at once.
+    async fn overtake(&self, team: &mut Team) -> anyhow::Result<()> {
+        let free = self
+            .database
+            .sql("select 1 from job_runs for update skip locked")
+            .await?;
+        team.add().await?;
+        if !free.is_empty() {
+            self.end_leases().await?;
+            all_ended(&self.db, LONGEST_POINT).await?;
+        }
+        self.proxy.set_fault(Fault::None);
+        Ok(())
+    }
+
+    /// Ends the leases of the first worker that nobody has locked.
+    async fn end_leases(&self) -> anyhow::Result<()> {
+        self.db
+            .execute_unprepared(
+                "UPDATE job_runs SET lease_expires_at = statement_timestamp() - interval '1 s' \
+                 WHERE job_id IN (SELECT job_id FROM job_runs \
+                 WHERE owner LIKE 'chaos-w0p1:%' FOR UPDATE SKIP LOCKED)",
+            )
+            .await?;
+        Ok(())
     }
 
     /// A worker that is held before the statement. The pool may ask a connection
@@ -234,12 +270,7 @@ impl Stage {
                 // Then the verdict says that the job has not ended.
                 break;
             }
-            self.db
-                .execute_unprepared(
-                    "UPDATE job_runs SET lease_expires_at = statement_timestamp() - interval '1 s' \
-                     WHERE owner LIKE 'chaos-w0p1:%'",
-                )
-                .await?;
+            self.end_leases().await?;
         }
         Ok(())
     }

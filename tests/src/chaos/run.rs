@@ -44,8 +44,8 @@ pub(crate) const LEASE: Duration = Duration::from_secs(1);
 pub(crate) const POLL: Duration = Duration::from_millis(100);
 
 /// What a recovery may take beyond the lease and the poll, on a machine that has
-/// other things to do.
-const SLACK: Duration = Duration::from_millis(750);
+/// other things to do: two runs and a compiler on two cores took 770 ms.
+const SLACK: Duration = Duration::from_millis(1_500);
 
 /// How long the last jobs may take after the last fault.
 pub(crate) const LONGEST_REST: Duration = Duration::from_mins(1);

@@ -87,6 +87,13 @@ impl Team {
         })
     }
 
+    /// Starts a worker more.
+    pub(crate) async fn add(&mut self) -> anyhow::Result<()> {
+        let member = self.spawn(self.members.len()).await?;
+        self.members.push(member);
+        Ok(())
+    }
+
     /// The names of the processes that are not stopped, with their places.
     pub(crate) fn running(&self) -> Vec<(usize, String)> {
         self.members
