@@ -13,11 +13,14 @@
 //!   before its reply. It tells what was sent, and can change to another server.
 //! - [`Outreach`] and [`Migration`] run the built programs in a cleaned
 //!   environment, and kill them.
+//! - [`chaos`] kills, stops and cuts off job workers at random, and holds what
+//!   they did against what must be.
 //!
-//! Nothing here waits for a time to pass: every wait is for an event, with a
+//! Nothing here but [`chaos`] waits for a time to pass: every wait is for an event, with a
 //! limit after which the test fails.
 
 mod built_program;
+pub mod chaos;
 mod command;
 mod generated_files;
 mod job_db;

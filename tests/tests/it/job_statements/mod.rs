@@ -105,9 +105,9 @@ async fn drive(tenant: &Tenant, strategy: ClaimStrategy) {
         "{refused:?}"
     );
     // The last attempts of these two.
-    let (last, lost) = (new_job().max_attempts(1), new_job().max_attempts(1));
+    let (last, orphan) = (new_job().max_attempts(1), new_job().max_attempts(1));
     let mut jobs: Vec<NewJob> = (0..40).map(|_| new_job()).collect();
-    jobs.extend([last.clone(), lost.clone()]);
+    jobs.extend([last.clone(), orphan.clone()]);
     enqueue(tenant, &jobs).await;
     for kinds in [&kinds()[..1], &kinds()] {
         assert!(waiting_work(tenant, kinds).await.unwrap().claimable);
@@ -120,7 +120,7 @@ async fn drive(tenant: &Tenant, strategy: ClaimStrategy) {
         strategy,
     };
     let mut by_key = Vec::new();
-    for job in [&last, &lost] {
+    for job in [&last, &orphan] {
         let claimed = claim_job(tenant, job.id, &request, RunToken::random()).await;
         by_key.push(claimed.unwrap().run);
     }
@@ -166,7 +166,7 @@ async fn end(tenant: &Tenant, mut runs: Vec<Run>, last: Run) {
     fail_job(tenant, next(), "it is broken", None)
         .await
         .unwrap();
-    let delay = Duration::from_secs(600);
+    let delay = Duration::from_mins(10);
     for (run, became) in [(next(), JobStatus::Pending), (last, JobStatus::Failed)] {
         let retried = retry_job(tenant, run, "not yet", delay, None).await;
         assert_eq!(retried.unwrap(), became);

@@ -62,7 +62,7 @@ async fn status(tenant: &Tenant, number: u64) -> JobStatus {
         .status
 }
 
-fn assert_lost<T: std::fmt::Debug>(outcome: Result<T, JobError>) {
+fn assert_lost<T: std::fmt::Debug>(outcome: &Result<T, JobError>) {
     assert!(
         matches!(outcome, Err(JobError::LostRun { .. })),
         "{outcome:?}"
@@ -71,12 +71,12 @@ fn assert_lost<T: std::fmt::Debug>(outcome: Result<T, JobError>) {
 
 async fn assert_writes_nothing(tenant: &Tenant, run: Run) {
     let mut txn = tenant.begin_transaction("test").await.unwrap();
-    assert_lost(record_progress_in_txn(&mut txn, run, json!({})).await);
+    assert_lost(&record_progress_in_txn(&mut txn, run, json!({})).await);
     drop(txn);
-    assert_lost(complete_job(tenant, run, json!({})).await);
-    assert_lost(fail_job(tenant, run, "stale", None).await);
-    assert_lost(retry_job(tenant, run, "stale", Duration::ZERO, None).await);
-    assert_lost(release_job(tenant, run).await);
+    assert_lost(&complete_job(tenant, run, json!({})).await);
+    assert_lost(&fail_job(tenant, run, "stale", None).await);
+    assert_lost(&retry_job(tenant, run, "stale", Duration::ZERO, None).await);
+    assert_lost(&release_job(tenant, run).await);
 }
 
 async fn f29_a_job_whose_lease_has_ended_waits_again_and_its_old_run_writes_nothing(jobs: JobDb) {
@@ -279,6 +279,6 @@ async fn the_last_attempt_fails_the_job_with_all_its_errors(jobs: JobDb) {
         "attempt 2: second reason; attempt 1: first reason"
     );
     let mut txn = tenant.begin_transaction("test").await.unwrap();
-    assert_lost(record_progress_in_txn(&mut txn, second, json!({})).await);
+    assert_lost(&record_progress_in_txn(&mut txn, second, json!({})).await);
     assert!(safe_commit(txn, "test").await.is_ok());
 }

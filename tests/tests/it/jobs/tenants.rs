@@ -25,6 +25,9 @@ use tokio_util::sync::CancellationToken;
 use super::handlers::{Answering, LIMIT, kind, new_job, next};
 use crate::support::{Search, job_id, request};
 
+/// In which schema a job was claimed, and when.
+type Claims = HashMap<JobId, (Option<String>, Instant)>;
+
 const SCHEMAS: [&str; 3] = ["acme", "Ümlaut \"quoted\"", "zeta"];
 
 async fn migrated(db: &TestDb) -> DatabaseConnection {
@@ -55,7 +58,7 @@ async fn a_tenant_with_many_jobs_does_not_keep_the_others_waiting() {
     let mut txn = tenants[0].begin_transaction("test").await.unwrap();
     enqueue_jobs_in_txn(&mut txn, &many).await.unwrap();
     safe_commit(txn, "test").await.unwrap();
-    let claims: Arc<Mutex<HashMap<JobId, (Option<String>, Instant)>>> = Arc::default();
+    let claims: Arc<Mutex<Claims>> = Arc::default();
     let (first, mut started) = mpsc::unbounded_channel();
     let watch = Arc::clone(&claims);
     let worker = Worker::builder_for(tenants.clone())
