@@ -5,8 +5,10 @@
 //! Waiting rows have no token, claimed ones a lease; a job's run is in one of
 //! the two indexes and never in both. The order of the first is that of a
 //! claim, for each type of jobs, so that jobs which nobody works on are not
-//! walked over. A cancelled job loses its row, so that no request to cancel
-//! has to be kept.
+//! walked over.
+//!
+//! A cancelled job loses its row, so `cancel_requested_at` is written by nobody;
+//! it stays, because a column that is dropped does not come back in its place.
 
 use sea_orm_migration::{prelude::*, schema::*};
 
@@ -32,9 +34,6 @@ impl MigrationTrait for Migration {
         add_column(manager, string("job_type").default("discover").take()).await?;
         add_column(manager, integer_null("time_limit_seconds")).await?;
         add_column(manager, json_null("errors")).await?;
-        for column in ["last_error", "cancel_requested_at"] {
-            drop_column(manager, column).await?;
-        }
         fill(manager).await?;
         manager
             .create_index(
@@ -68,12 +67,6 @@ impl MigrationTrait for Migration {
         for column in ["errors", "time_limit_seconds", "job_type"] {
             drop_column(manager, column).await?;
         }
-        add_column(
-            manager,
-            timestamp_with_time_zone_null("cancel_requested_at"),
-        )
-        .await?;
-        add_column(manager, text_null("last_error")).await?;
         manager
             .create_index(
                 Index::create()

@@ -16,9 +16,12 @@ pub struct Model {
     pub run_at: DateTimeWithTimeZone,
     pub owner: Option<String>,
     pub lease_expires_at: Option<DateTimeWithTimeZone>,
+    pub cancel_requested_at: Option<DateTimeWithTimeZone>,
     pub deadline_at: Option<DateTimeWithTimeZone>,
     #[sea_orm(unique)]
     pub unique_key: Option<String>,
+    #[sea_orm(column_type = "Text", nullable)]
+    pub last_error: Option<String>,
     pub progress: Option<Json>,
     pub job_type: String,
     pub time_limit_seconds: Option<i32>,

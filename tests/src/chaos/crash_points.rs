@@ -128,14 +128,14 @@ impl Stage {
             .iter()
             .enumerate()
             .skip(first)
+            .rev()
             .filter(|(_, sql)| sql.starts_with("UPDATE \"jobs\""))
-            .filter_map(|(index, _)| {
+            .find_map(|(index, _)| {
                 let rest = &statements[index..];
                 rest.iter()
                     .position(|sql| sql.starts_with("COMMIT"))
                     .map(|n| index + n)
             })
-            .last()
             .context("a run ends with a commit")?;
         Ok((first, statements[..=last].to_vec()))
     }

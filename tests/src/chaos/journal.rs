@@ -29,6 +29,7 @@ pub(crate) struct Call {
 
 /// Something that a worker told.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
+#[expect(clippy::struct_field_names, reason = "the word of the journal's lines")]
 pub(crate) struct Event {
     /// Microseconds since 1970.
     pub(crate) at: u64,

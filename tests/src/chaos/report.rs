@@ -1,5 +1,7 @@
 //! What the program prints.
 
+use std::fmt::Write as _;
+
 use super::{
     run::{RunReport, longest_recovery},
     verdict::Verdict,
@@ -76,11 +78,12 @@ pub(crate) fn broken(report: &RunReport) -> String {
         report.folder.display()
     );
     for broken in &report.verdict.broken {
-        text.push_str(&format!("  {broken}\n"));
+        let _ = writeln!(text, "  {broken}");
     }
-    text.push_str(&format!(
+    let _ = write!(
+        text,
         "again: cargo run --bin chaos -- --strategy {} --seed {} --faults {}",
         settings.strategy, settings.seed, settings.faults
-    ));
+    );
     text
 }

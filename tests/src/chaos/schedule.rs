@@ -88,7 +88,7 @@ impl Schedule {
     /// What is done next, and how long to wait before it.
     pub(crate) fn next(&mut self) -> (Duration, Harm) {
         let (shortest, longest) = WAITS;
-        let wait = shortest + (longest - shortest).mul_f64(self.random.f64());
+        let wait = shortest + longest.saturating_sub(shortest).mul_f64(self.random.f64());
         (wait, self.harm())
     }
 

@@ -178,7 +178,7 @@ fn told(worker: &str, event: &WorkerEvent) -> Event {
         WorkerEvent::Claimed { job, .. } => ("claimed", Some(*job), None),
         WorkerEvent::Ended { job, end } => ("ended", Some(*job), Some(described(end))),
         WorkerEvent::Expired { job } => ("expired", Some(*job), None),
-        WorkerEvent::Unreachable { error } => ("unreachable", None, Some(error.clone())),
+        WorkerEvent::Unreachable { error, .. } => ("unreachable", None, Some(error.clone())),
         _ => ("other", None, None),
     };
     Event {

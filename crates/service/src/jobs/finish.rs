@@ -261,6 +261,10 @@ pub async fn retry_job_in_txn(
     }
     job_runs::Entity::update_many()
         .col_expr(job_runs::Column::Errors, Expr::value(errors))
+        .col_expr(
+            job_runs::Column::LastError,
+            Expr::value(stored_error(error)),
+        )
         .filter(job_runs::Column::JobId.eq(row.job_id))
         .exec(txn)
         .await?;

@@ -197,6 +197,7 @@ pub(super) async fn settle(
     let mut release = give_back();
     release
         .value(job_runs::Column::Errors, errors.clone())
+        .value(job_runs::Column::LastError, error.as_str())
         .returning(Query::returning().expr(Expr::case(overdue, 1).finally(0)));
     still_expired(&mut release);
     let Some(released) = txn.query_one(&release).await? else {

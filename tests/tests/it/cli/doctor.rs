@@ -107,7 +107,10 @@ async fn nothing_irregular_is_nothing_to_say(db: TestDb) -> anyhow::Result<()> {
     Ok(())
 }
 
-#[expect(clippy::too_many_lines, reason = "one job of each kind, through one run")]
+#[expect(
+    clippy::too_many_lines,
+    reason = "one job of each kind, through one run"
+)]
 async fn f29_each_kind_of_irregular_job_is_listed_and_settled(db: TestDb) -> anyhow::Result<()> {
     let folder = folder()?;
     let mut expected = Vec::new();

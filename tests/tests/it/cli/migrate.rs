@@ -209,7 +209,7 @@ async fn f17_a_stamp_is_planned_refused_and_written(db: TestDb) -> anyhow::Resul
     );
     assert_eq!(db.count("select count(*) from seaql_migrations").await?, 0);
     assert_eq!(run(&["head"]).await?.status, Some(0));
-    assert_eq!(db.count("select count(*) from seaql_migrations").await?, 8);
+    assert_eq!(db.count("select count(*) from seaql_migrations").await?, 9);
     assert!(run(&["head"]).await?.stdout.contains("says already"));
     Ok(())
 }

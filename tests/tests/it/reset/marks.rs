@@ -61,7 +61,7 @@ async fn f21_an_environment_is_replaced_only_by_the_databases_name(
 
 async fn a_database_without_the_table_for_marks_names_the_remedy(db: TestDb) -> anyhow::Result<()> {
     let folder = folder()?;
-    let down = outreach(&folder, &db).args(["migrate", "down"]);
+    let down = outreach(&folder, &db).args(["migrate", "down", "-n", "2"]);
     assert_eq!(down.run().await?.status, Some(0));
     let output = outreach(&folder, &db).arg("protect").run().await?;
     assert_eq!(output.status, Some(1), "{output:?}");

@@ -177,7 +177,7 @@ async fn f21_somebody_elses_table_of_the_same_name_is_not_dropped(
     db: TestDb,
 ) -> anyhow::Result<()> {
     let folder = folder()?;
-    let down = outreach(&folder, &db).args(["migrate", "down", "-n", "7"]);
+    let down = outreach(&folder, &db).args(["migrate", "down", "-n", "8"]);
     assert_eq!(down.run().await?.status, Some(0));
     db.sql("create table settings (theme text); insert into settings values ('dark')")
         .await?;

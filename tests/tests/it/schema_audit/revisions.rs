@@ -72,14 +72,21 @@ async fn f15_each_table_and_column_comes_with_one_revision(db: TestDb) -> anyhow
 }
 
 async fn f06_an_audit_of_a_database_behind_names_what_is_pending(db: TestDb) -> anyhow::Result<()> {
-    let behind = REVISIONS.len() - 1;
+    let behind = REVISIONS
+        .iter()
+        .position(|revision| revision.name.ends_with("create_database_properties"))
+        .ok_or_else(|| anyhow::anyhow!("the chain has no such revision"))?;
     up(&db, u32::try_from(behind)?).await?;
     let found = found(&db, &[]).await?;
-    let pending = format!(
-        "revision-pending seaql_migrations.{}",
-        REVISIONS[behind].name
-    );
-    let missing = "table-missing database_properties database".to_owned();
-    assert_eq!(found, [missing, pending]);
+    for line in [
+        "table-missing database_properties database",
+        "column-missing job_runs.errors database",
+    ] {
+        assert!(found.iter().any(|found| found == line), "{found:?}");
+    }
+    for revision in &REVISIONS[behind..] {
+        let pending = format!("revision-pending seaql_migrations.{}", revision.name);
+        assert!(found.contains(&pending), "{found:?}");
+    }
     Ok(())
 }

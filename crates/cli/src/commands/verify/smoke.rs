@@ -93,8 +93,8 @@ async fn smoke(db: &DatabaseConnection) -> Result<(), anyhow::Error> {
     let request = request()?;
     let [first, second] = [(); 2].map(|()| JobId::from_uuid(RandomIds.next_id()));
     let jobs = (
-        NewJob::discover(first, &request),
-        NewJob::discover(second, &request),
+        NewJob::discover(first, &request).allow_concurrent(),
+        NewJob::discover(second, &request).allow_concurrent(),
     );
     let (first_job, second_job) = jobs;
     let refused = with_transaction(db, "verify", |txn| {
@@ -142,7 +142,7 @@ async fn discover(db: &DatabaseConnection) -> Result<(), anyhow::Error> {
     std::fs::write(&file, RESULTS)?;
     let (search, _) = FileSearch::open(&file)?;
     let id = JobId::from_uuid(RandomIds.next_id());
-    enqueue_job(db, &NewJob::discover(id, &request()?)).await?;
+    enqueue_job(db, &NewJob::discover(id, &request()?).allow_concurrent()).await?;
     let discovery = Discovery::new(&search, Contacts::Deferred(None));
     let summary = run_discovery(db, id, &discovery).await?;
     let job = find_job(db, id).await?;
