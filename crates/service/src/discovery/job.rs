@@ -16,7 +16,7 @@ use crate::{
         ClaimRequest, ClaimStrategy, ClaimedJob, JobError, Run, RunToken, claim_job, complete_job,
         fail_job, find_job, forget_run,
     },
-    transaction::{Outcome, TransactionSource, settle_unknown_outcome},
+    transaction::{TransactionSource, settle_unknown_outcome},
     worker::{Heartbeats, Stop, describe},
 };
 
@@ -142,11 +142,16 @@ async fn search_and_finish<D: TransactionSource + Clone>(
     let (summary, request) = discover(db, claimed, discovery).await?;
     let run = claimed.run;
     match finish(db, run, &summary, &request).await {
-        Err(JobError::Transaction(error)) => match settle_unknown_outcome(db, &error).await {
-            Some(Outcome::Committed) => {}
-            Some(_) => finish(db, run, &summary, &request).await?,
-            None => return Err(JobError::Transaction(error).into()),
-        },
+        Err(JobError::Transaction(error)) => {
+            if settle_unknown_outcome(db, &error).await.is_none() {
+                return Err(JobError::Transaction(error).into());
+            }
+            // Again in any case: it says what the job is by now.
+            match finish(db, run, &summary, &request).await {
+                Err(JobError::LostRun { status, .. }) if status == summary.status => {}
+                outcome => outcome?,
+            }
+        }
         outcome => outcome?,
     }
     Ok(summary)

@@ -19,7 +19,7 @@ use crate::{
     jobs::{Run, record_progress_in_txn},
     sql,
     transaction::{
-        Outcome, RetryPolicy, Transaction, TransactionSource, settle_unknown_outcome,
+        RetryPolicy, Transaction, TransactionSource, settle_unknown_outcome,
         with_retrying_transaction,
     },
 };
@@ -65,23 +65,30 @@ pub(super) async fn save_query<D: TransactionSource>(
     };
     match attempt().await {
         // The search was paid for: whether it is saved is worth a question.
-        Err(DiscoveryError::Transaction(error)) => match settle_unknown_outcome(db, &error).await {
-            Some(Outcome::Committed) => committed_counters(db, query_id).await,
-            Some(_) => attempt().await,
-            None => Err(error.into()),
-        },
+        Err(DiscoveryError::Transaction(error)) => {
+            if settle_unknown_outcome(db, &error).await.is_none() {
+                return Err(error.into());
+            }
+            // The row is the answer, not the id of the transaction: a server
+            // that crashed gives ids anew that never reached its log.
+            match committed_counters(db, query_id).await? {
+                Some(counters) => Ok(counters),
+                None => attempt().await,
+            }
+        }
         outcome => outcome,
     }
 }
 
+/// `None` when the query is not saved.
 async fn committed_counters<D: TransactionSource>(
     db: &D,
     query_id: Uuid,
-) -> Result<Counters, DiscoveryError> {
+) -> Result<Option<Counters>, DiscoveryError> {
     let row = discovery_queries::Entity::find_by_id(query_id)
         .one(db)
         .await?;
-    Ok(row.as_ref().map(Counters::stored).unwrap_or_default())
+    Ok(row.as_ref().map(Counters::stored))
 }
 
 async fn save_query_in_txn(

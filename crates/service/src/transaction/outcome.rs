@@ -32,7 +32,9 @@ impl fmt::Display for TransactionId {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Outcome {
-    /// It happened.
+    /// It happened, unless the server crashed meanwhile: a crash forgets ids
+    /// that had not reached the server's log, and another transaction may have
+    /// been given this one since. Look for what the transaction wrote.
     Committed,
     /// It did not happen.
     RolledBack,
