@@ -10,7 +10,7 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
-use super::{Job, JobError, NewJob, StartAt};
+use super::{Job, JobError, NewJob, StartAt, queries::find_job};
 use crate::{
     sql,
     transaction::{RetryPolicy, Transaction, TransactionSource, with_retrying_transaction},
@@ -59,7 +59,9 @@ pub async fn enqueue_job_in_txn(txn: &mut Transaction<'_>, job: &NewJob) -> Resu
     }
     let key = job.unique_key.clone().unwrap_or_default();
     for _ in 0..KEY_ATTEMPTS {
-        if let Some(other) = holder_of(txn, &key).await? {
+        if let Some(other) = holder_of(txn, &key).await?
+            && !forget_ended(txn, other).await?
+        {
             // Nobody has seen it; a caller that goes on must not keep it.
             jobs::Entity::delete_by_id(job.id.as_uuid())
                 .exec(txn)
@@ -201,6 +203,21 @@ fn run_values(backend: DbBackend, job: &NewJob) -> [SimpleExpr; 7] {
         Expr::value(job.time_limit_seconds()),
         Expr::value(job.unique_key.clone()),
     ]
+}
+
+/// Another backend ends a job without a look at `job_runs`, where it would keep
+/// its key. True when the job has ended and its row is gone.
+async fn forget_ended(txn: &mut Transaction<'_>, id: JobId) -> Result<bool, JobError> {
+    let has_ended = match find_job(txn, id).await? {
+        Some(job) => job.status.is_final(),
+        None => true,
+    };
+    if has_ended {
+        job_runs::Entity::delete_by_id(id.as_uuid())
+            .exec(txn)
+            .await?;
+    }
+    Ok(has_ended)
 }
 
 async fn holder_of(txn: &mut Transaction<'_>, key: &str) -> Result<Option<JobId>, JobError> {

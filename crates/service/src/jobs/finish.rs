@@ -272,17 +272,23 @@ pub async fn retry_job_in_txn(
     Ok(JobStatus::Pending)
 }
 
-/// Gives a job back that was interrupted: it waits for a worker again, at once,
-/// and the attempt does not count. Commits.
+/// Gives a job back that was interrupted: it waits for a worker again, after
+/// `delay`, and the attempt does not count. Commits.
 ///
 /// # Errors
 ///
 /// [`JobError::LostRun`] when the job was cancelled, or is another worker's.
-pub async fn release_job<D: TransactionSource>(db: &D, run: Run) -> Result<(), JobError> {
+pub async fn release_job<D: TransactionSource>(
+    db: &D,
+    run: Run,
+    delay: Duration,
+) -> Result<(), JobError> {
     with_retrying_transaction(db, "release job", RetryPolicy::default(), |txn| {
         Box::pin(async move {
+            let backend = txn.get_database_backend();
             let mut update = give_back();
             update
+                .value(job_runs::Column::RunAt, sql::now_plus(backend, delay))
                 .value(
                     job_runs::Column::Attempts,
                     Expr::col(job_runs::Column::Attempts).sub(1),

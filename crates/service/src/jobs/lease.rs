@@ -15,6 +15,7 @@ use uuid::Uuid;
 use super::{
     ClaimStrategy, JobError, Run, RunToken,
     finish::{Ending, append_error, give_back, job_to, last_error_text},
+    queries::existing_job,
     run::job_is_running_as_of_row,
 };
 use crate::{
@@ -28,34 +29,69 @@ const EXPIRED_BATCH: u64 = 100;
 /// Keys in one statement.
 const BATCH: usize = 1000;
 
-/// Gives each of the runs its lease anew, counted from now, and says which of
-/// them have lost their job: cancelled, ended by another backend, or claimed
-/// by another worker. Commits.
-///
-/// A row that is locked at the moment, by the run's own transaction for one,
-/// is left as it is and not taken for lost.
+/// What a heartbeat found.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Extended {
+    /// Runs that have lost their job: cancelled, ended by another backend, or
+    /// claimed by another worker.
+    pub lost: Vec<Run>,
+    /// Runs whose row was locked at the moment, by a transaction of their own
+    /// for one. They have their job, but not their lease anew;
+    /// [`extend_locked_lease`] waits for it.
+    pub locked: Vec<Run>,
+}
+
+/// Gives each of the runs its lease anew, counted from now, and says which
+/// could not have it. Waits for no row. Commits.
 pub async fn extend_leases<D: TransactionSource>(
     db: &D,
     runs: &[Run],
     lease: Duration,
-) -> Result<Vec<Run>, JobError> {
-    let mut lost = Vec::new();
+) -> Result<Extended, JobError> {
+    let mut extended = Extended::default();
     for batch in runs.chunks(BATCH) {
-        lost.extend(
-            with_retrying_transaction(db, "extend leases", RetryPolicy::default(), |txn| {
-                Box::pin(extend_in_txn(txn, batch, lease))
-            })
-            .await?,
-        );
+        let found = with_retrying_transaction(db, "extend leases", RetryPolicy::default(), |txn| {
+            Box::pin(extend_in_txn(txn, batch, lease))
+        })
+        .await?;
+        extended.lost.extend(found.lost);
+        extended.locked.extend(found.locked);
     }
-    Ok(lost)
+    Ok(extended)
+}
+
+/// Gives one run its lease anew, and waits for its row however long it is
+/// locked. In the queue for the row it comes before whoever would take the job
+/// away. False when the job is lost. Commits.
+pub async fn extend_locked_lease<D: TransactionSource>(
+    db: &D,
+    run: Run,
+    lease: Duration,
+) -> Result<bool, JobError> {
+    with_retrying_transaction(db, "extend lease", RetryPolicy::default(), |txn| {
+        Box::pin(async move {
+            let backend = txn.get_database_backend();
+            let extend = Query::update()
+                .table(job_runs::Entity)
+                .value(
+                    job_runs::Column::LeaseExpiresAt,
+                    sql::now_plus(backend, lease),
+                )
+                .and_where(Expr::col(job_runs::Column::JobId).eq(run.job.as_uuid()))
+                .and_where(Expr::col(job_runs::Column::RunToken).eq(run.token.as_uuid()))
+                .and_where(job_is_running_as_of_row())
+                .take();
+            Ok(txn.execute(&extend).await?.rows_affected() == 1)
+        })
+    })
+    .await
 }
 
 async fn extend_in_txn(
     txn: &mut Transaction<'_>,
     runs: &[Run],
     lease: Duration,
-) -> Result<Vec<Run>, JobError> {
+) -> Result<Extended, JobError> {
     let backend = txn.get_database_backend();
     let mut mine = Query::select()
         .column(job_runs::Column::JobId)
@@ -86,7 +122,7 @@ async fn extend_in_txn(
         .take();
     let extended = pairs(&txn.query_all(&extend).await?)?;
     if runs.iter().all(|run| extended.contains(run)) {
-        return Ok(Vec::new());
+        return Ok(Extended::default());
     }
     let look = Query::select()
         .columns([job_runs::Column::JobId, job_runs::Column::RunToken])
@@ -95,11 +131,11 @@ async fn extend_in_txn(
         .and_where(job_is_running_as_of_row())
         .take();
     let held = pairs(&txn.query_all(&look).await?)?;
-    Ok(runs
+    let (locked, lost) = runs
         .iter()
-        .filter(|run| !held.contains(run))
-        .copied()
-        .collect())
+        .filter(|run| !extended.contains(run))
+        .partition(|run| held.contains(run));
+    Ok(Extended { lost, locked })
 }
 
 /// The keys and the tokens of the runs. A row matches whose token belongs to
@@ -206,6 +242,14 @@ pub(super) async fn settle(
     let is_overdue = released.try_get_by_index::<i32>(0)? == 1;
     if !is_last && !is_overdue {
         if job_to(txn, row.job_id, JobStatus::Pending, Ending::default()).await? {
+            return Ok(Some(JobStatus::Pending));
+        }
+        // Somebody has set it back already, and it waits.
+        if existing_job(txn, JobId::from_uuid(row.job_id))
+            .await?
+            .status
+            == JobStatus::Pending
+        {
             return Ok(Some(JobStatus::Pending));
         }
         // Another backend has ended it.

@@ -33,7 +33,8 @@ pub use finish::{
     release_job, retry_job, retry_job_in_txn,
 };
 pub use lease::{
-    ExpiredRun, WaitingWork, extend_leases, release_expired, release_owned, waiting_work,
+    ExpiredRun, Extended, WaitingWork, extend_leases, extend_locked_lease, release_expired,
+    release_owned, waiting_work,
 };
 pub use new_job::{DEFAULT_MAX_ATTEMPTS, DISCOVERY_KEY, DISCOVERY_TIME_LIMIT, NewJob, StartAt};
 pub use queries::{JobCursor, JobFilter, count_jobs, find_job, list_jobs};

@@ -6,7 +6,7 @@ use outreach_domain::{JobId, JobStatus};
 use outreach_entity::{job_runs, jobs};
 use sea_orm::{
     ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter,
-    sea_query::{Expr, ExprTrait, Query},
+    sea_query::{Expr, ExprTrait, Func, Query},
 };
 use serde_json::Value;
 use uuid::Uuid;
@@ -63,6 +63,19 @@ fn job_is_running(id: JobId) -> Expr {
     )
 }
 
+/// The job's own status is final. Old rows mix small and capital letters.
+fn job_has_ended(id: JobId) -> Expr {
+    let active = [JobStatus::Pending.as_str(), JobStatus::Running.as_str()];
+    Expr::exists(
+        Query::select()
+            .expr(Expr::value(1))
+            .from(jobs::Entity)
+            .and_where(jobs::COLUMN.id.eq(id.as_uuid()))
+            .and_where(Expr::expr(Func::lower(Expr::col(jobs::Column::Status))).is_not_in(active))
+            .take(),
+    )
+}
+
 /// [`job_is_running`] of the row of `job_runs` that a statement looks at.
 pub(super) fn job_is_running_as_of_row() -> Expr {
     Expr::exists(
@@ -83,7 +96,7 @@ pub(crate) async fn forget_run<C: ConnectionTrait>(db: &C, run: Run) -> Result<(
     job_runs::Entity::delete_many()
         .filter(job_runs::Column::JobId.eq(run.job.as_uuid()))
         .filter(job_runs::Column::RunToken.eq(run.token.as_uuid()))
-        .filter(job_is_running(run.job).not())
+        .filter(job_has_ended(run.job))
         .exec(db)
         .await?;
     Ok(())

@@ -27,6 +27,9 @@ use crate::{
 /// The most characters of a panic's message.
 const MAX_PANIC_CHARS: usize = 300;
 
+/// How long an interrupted job waits, a quarter more or less by chance.
+const INTERRUPTION_DELAY: Duration = Duration::from_secs(1);
+
 /// What is to be recorded.
 enum Outcome {
     Handled(Result<Completion, JobFailure>),
@@ -130,7 +133,12 @@ async fn record(
             let reason = "no heartbeat came through for as long as the lease is".to_owned();
             return AttemptEnd::Unrecorded { reason };
         }
-        Outcome::ShutDown => return write(tenant, run, held, &Ending::Release).await,
+        Outcome::ShutDown => {
+            let ending = Ending::Release {
+                delay: Duration::ZERO,
+            };
+            return write(tenant, run, held, &ending, false).await;
+        }
         Outcome::Overdue => {
             let reason = "Job timed out: its deadline has passed".to_owned();
             JobFailure::permanent(reason)
@@ -150,7 +158,11 @@ async fn record(
         Remedy::Lost => return lose(tenant, run).await,
         Remedy::Resume => {
             warn!(reason, "a job was interrupted");
-            Ending::Release
+            // What is away may be something of the handler's own; then the job
+            // would come back at once, again and again.
+            Ending::Release {
+                delay: shared.jittered(INTERRUPTION_DELAY),
+            }
         }
         Remedy::None => Ending::Fail { reason, result },
         Remedy::Retry(delay) => Ending::Retry {
@@ -159,7 +171,7 @@ async fn record(
             result,
         },
     };
-    write(tenant, run, held, &ending).await
+    write(tenant, run, held, &ending, false).await
 }
 
 /// A job that another backend has ended leaves its row in `job_runs`, which
@@ -177,15 +189,31 @@ async fn complete(
     completed: CompletedRun,
     held: &mut HeldRun,
 ) -> AttemptEnd {
-    match shared.completions.complete(tenant, completed.clone()).await {
+    let recorded = tokio::select! {
+        biased;
+        recorded = shared.completions.complete(tenant, completed.clone()) => recorded,
+        stop = held.stopped() => return stopped(stop),
+    };
+    match recorded {
         Recorded::Yes => AttemptEnd::Completed,
         Recorded::Lost => lose(tenant, completed.run).await,
-        Recorded::No => {
+        Recorded::No | Recorded::Unknown => {
             let ending = Ending::Complete {
                 result: completed.result,
             };
-            write(tenant, completed.run, held, &ending).await
+            let unknown = recorded == Recorded::Unknown;
+            write(tenant, completed.run, held, &ending, unknown).await
         }
+    }
+}
+
+/// The end of an attempt that could not be recorded in time.
+fn stopped(stop: Stop) -> AttemptEnd {
+    match stop {
+        Stop::Lost => AttemptEnd::Lost,
+        Stop::LeaseEnded => AttemptEnd::Unrecorded {
+            reason: "the database could not be reached until the lease ended".to_owned(),
+        },
     }
 }
 
@@ -203,7 +231,9 @@ enum Ending {
         delay: Duration,
         result: Option<serde_json::Value>,
     },
-    Release,
+    Release {
+        delay: Duration,
+    },
 }
 
 impl Ending {
@@ -223,18 +253,34 @@ impl Ending {
                 delay,
                 result,
             } => retry_job(tenant, run, reason, *delay, result.clone()).await,
-            Self::Release => {
-                release_job(tenant, run).await?;
+            Self::Release { delay } => {
+                release_job(tenant, run, *delay).await?;
                 Ok(JobStatus::Pending)
             }
+        }
+    }
+
+    /// The run is gone after a commit of which nobody knew: that was it, if the
+    /// job is what it would be.
+    fn kept(&self, status: JobStatus) -> AttemptEnd {
+        let fits = match self {
+            Self::Complete { .. } => status == JobStatus::Completed,
+            Self::Fail { .. } => status == JobStatus::Failed,
+            // Another worker may have it already.
+            Self::Retry { .. } | Self::Release { .. } => status != JobStatus::Cancelled,
+        };
+        if fits {
+            self.end(status)
+        } else {
+            AttemptEnd::Lost
         }
     }
 
     fn end(&self, became: JobStatus) -> AttemptEnd {
         match self {
             Self::Complete { .. } => AttemptEnd::Completed,
-            Self::Release => AttemptEnd::Released,
-            Self::Retry { reason, delay, .. } if became == JobStatus::Pending => {
+            Self::Release { .. } => AttemptEnd::Released,
+            Self::Retry { reason, delay, .. } if became != JobStatus::Failed => {
                 AttemptEnd::Retried {
                     reason: reason.clone(),
                     delay: *delay,
@@ -249,7 +295,14 @@ impl Ending {
 
 /// Tries as long as the run is held: the database may be away for a while, and
 /// what the attempt did should not be done again.
-async fn write(tenant: &Tenant, run: Run, held: &mut HeldRun, ending: &Ending) -> AttemptEnd {
+/// `unknown` says that a commit of the same ending may have happened already.
+async fn write(
+    tenant: &Tenant,
+    run: Run,
+    held: &mut HeldRun,
+    ending: &Ending,
+    mut unknown: bool,
+) -> AttemptEnd {
     let trying = async {
         let mut delays = ExponentialBuilder::default()
             .with_min_delay(Duration::from_millis(50))
@@ -257,12 +310,12 @@ async fn write(tenant: &Tenant, run: Run, held: &mut HeldRun, ending: &Ending) -
             .with_jitter()
             .without_max_times()
             .build();
-        // A commit whose reply was lost may have happened.
-        let mut unknown = false;
         loop {
             let error = match ending.send(tenant, run).await {
                 Ok(became) => return ending.end(became),
-                Err(JobError::LostRun { .. }) if unknown => return ending_was_kept(ending),
+                Err(JobError::LostRun { status, .. }) if unknown => {
+                    return ending.kept(status);
+                }
                 Err(JobError::LostRun { .. }) => return AttemptEnd::Lost,
                 Err(error) => error,
             };
@@ -283,20 +336,6 @@ async fn write(tenant: &Tenant, run: Run, held: &mut HeldRun, ending: &Ending) -
     tokio::select! {
         biased;
         end = trying => end,
-        stop = held.stopped() => match stop {
-            Stop::Lost => AttemptEnd::Lost,
-            Stop::LeaseEnded => AttemptEnd::Unrecorded {
-                reason: "the database could not be reached until the lease ended".to_owned(),
-            },
-        },
+        stop = held.stopped() => stopped(stop),
     }
-}
-
-/// The run is gone after a commit of which nobody knew: that was it.
-fn ending_was_kept(ending: &Ending) -> AttemptEnd {
-    ending.end(match ending {
-        Ending::Complete { .. } => JobStatus::Completed,
-        Ending::Fail { .. } => JobStatus::Failed,
-        Ending::Retry { .. } | Ending::Release => JobStatus::Pending,
-    })
 }

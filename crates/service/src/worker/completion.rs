@@ -37,6 +37,8 @@ pub(super) enum Recorded {
     Lost,
     /// The transaction failed; it is to be tried by itself.
     No,
+    /// The connection was lost during the commit: it may have happened.
+    Unknown,
 }
 
 impl Completions {
@@ -112,6 +114,7 @@ fn recorded(outcome: &Result<Vec<Run>, JobError>, run: Run) -> Recorded {
     match outcome {
         Ok(lost) if lost.contains(&run) => Recorded::Lost,
         Ok(_) => Recorded::Yes,
+        Err(JobError::Transaction(error)) if error.is_outcome_unknown() => Recorded::Unknown,
         Err(_) => Recorded::No,
     }
 }

@@ -211,6 +211,7 @@ impl From<JobError> for JobFailure {
     fn from(error: JobError) -> Self {
         match error {
             JobError::LostRun { .. } => Self::new(error.to_string(), Remedy::Lost),
+            JobError::KeyInUse { .. } => Self::retryable(error.to_string()),
             JobError::Database(error) => error.into(),
             JobError::Transaction(error) => error.into(),
             other => Self::permanent(describe(&other)),

@@ -8,14 +8,14 @@ use std::{
 
 use tokio::{
     sync::watch,
-    task::JoinHandle,
+    task::JoinSet,
     time::{Instant, MissedTickBehavior},
 };
 use tracing::warn;
 
 use crate::{
     connect::Tenant,
-    jobs::{Run, extend_leases},
+    jobs::{Run, extend_leases, extend_locked_lease},
 };
 
 /// Why a run has to stop.
@@ -32,7 +32,8 @@ pub(crate) enum Stop {
 #[derive(Debug)]
 pub(crate) struct Heartbeats {
     shared: Arc<Shared>,
-    beating: JoinHandle<()>,
+    /// End with this value.
+    _tasks: JoinSet<()>,
 }
 
 #[derive(Debug)]
@@ -58,8 +59,13 @@ impl Heartbeats {
             lease,
             held: Mutex::new(Vec::new()),
         });
-        let beating = tokio::spawn(beat(Arc::clone(&shared)));
-        Self { shared, beating }
+        let mut tasks = JoinSet::new();
+        tasks.spawn(beat(Arc::clone(&shared)));
+        tasks.spawn(stop_in_time(Arc::clone(&shared)));
+        Self {
+            shared,
+            _tasks: tasks,
+        }
     }
 
     /// Holds a run until the guard is dropped. `claimed` is a time before its
@@ -77,12 +83,6 @@ impl Heartbeats {
             run,
             stopped,
         }
-    }
-}
-
-impl Drop for Heartbeats {
-    fn drop(&mut self) {
-        self.beating.abort();
     }
 }
 
@@ -105,14 +105,27 @@ impl Shared {
         tenants
     }
 
-    fn renewed(&self, runs: &[Run], lost: &[Run], sent: Instant) {
+    fn renewed(&self, runs: &[Run], sent: Instant) {
         for held in &mut *self.held() {
-            if lost.contains(&held.run) {
-                held.stop.send_replace(Some(Stop::Lost));
-            } else if runs.contains(&held.run) {
+            if runs.contains(&held.run) {
                 held.until = held.until.max(sent + self.lease);
             }
         }
+    }
+
+    fn lost(&self, runs: &[Run]) {
+        for held in &*self.held() {
+            if runs.contains(&held.run) {
+                held.stop.send_replace(Some(Stop::Lost));
+            }
+        }
+    }
+
+    /// When the first of the leases ends.
+    fn first_end(&self) -> Option<Instant> {
+        let held = self.held();
+        let going = held.iter().filter(|held| held.stop.borrow().is_none());
+        going.map(|held| held.until).min()
     }
 
     fn stop_overdue(&self) {
@@ -130,21 +143,65 @@ impl Shared {
 }
 
 async fn beat(shared: Arc<Shared>) {
-    let period = (shared.lease / 3).max(Duration::from_millis(1));
+    let period = period(shared.lease);
     let mut ticks = tokio::time::interval_at(Instant::now() + period, period);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
+        // No tenant waits for another one whose tables are locked.
+        let mut renewals = JoinSet::new();
         for (tenant, runs) in shared.by_tenant() {
-            let sent = Instant::now();
-            // A database that does not answer must not hide that leases end.
-            let renewal = tokio::time::timeout(period, extend_leases(&tenant, &runs, shared.lease));
-            match renewal.await {
-                Ok(Ok(lost)) => shared.renewed(&runs, &lost, sent),
-                Ok(Err(error)) => warn!(%error, runs = runs.len(), "leases were not renewed"),
-                Err(_) => warn!(runs = runs.len(), "renewing leases took too long"),
-            }
+            let shared = Arc::clone(&shared);
+            renewals.spawn(async move {
+                let count = runs.len();
+                let renewal = renew(&shared, &tenant, runs);
+                if tokio::time::timeout(period, renewal).await.is_err() {
+                    warn!(runs = count, "renewing leases takes too long");
+                }
+            });
         }
+        while renewals.join_next().await.is_some() {}
+    }
+}
+
+/// A third of the lease.
+fn period(lease: Duration) -> Duration {
+    (lease / 3).max(Duration::from_millis(1))
+}
+
+/// First those whose rows are free, then the others one by one.
+async fn renew(shared: &Shared, tenant: &Tenant, runs: Vec<Run>) {
+    let sent = Instant::now();
+    let extended = match extend_leases(tenant, &runs, shared.lease).await {
+        Ok(extended) => extended,
+        Err(error) => {
+            warn!(%error, runs = runs.len(), "leases were not renewed");
+            return;
+        }
+    };
+    let renewed: Vec<Run> = runs
+        .into_iter()
+        .filter(|run| !extended.lost.contains(run) && !extended.locked.contains(run))
+        .collect();
+    shared.renewed(&renewed, sent);
+    shared.lost(&extended.lost);
+    for run in extended.locked {
+        let sent = Instant::now();
+        match extend_locked_lease(tenant, run, shared.lease).await {
+            Ok(true) => shared.renewed(&[run], sent),
+            // It may have ended meanwhile, which the run itself knows.
+            Ok(false) => {}
+            Err(error) => warn!(%error, job = %run.job, "a lease was not renewed"),
+        }
+    }
+}
+
+/// Stops runs when their leases end, whatever the database does.
+async fn stop_in_time(shared: Arc<Shared>) {
+    loop {
+        let latest = Instant::now() + period(shared.lease);
+        let next = shared.first_end().map_or(latest, |end| end.min(latest));
+        tokio::time::sleep_until(next).await;
         shared.stop_overdue();
     }
 }

@@ -126,18 +126,21 @@ impl<'w> State<'w> {
             tokio::time::sleep(grace).await;
         };
         tokio::select! {
-            found = self.serve() => found,
+            found = self.serve(shutdown) => found,
             () = late => Found::Something,
         }
     }
 
     /// Looks at the tenants whose turn it is, and claims as much as there is
     /// room for.
-    async fn serve(&mut self) -> Found {
+    async fn serve(&mut self, shutdown: &CancellationToken) -> Found {
         let mut found = Found::Nothing;
         let ready = self.turns.ready(Instant::now());
         let mut waiting = ready.len();
         for tenant in ready {
+            if shutdown.is_cancelled() {
+                return Found::Something;
+            }
             match self.serve_one(tenant, waiting).await {
                 Ok(looked) => {
                     self.reachable(tenant);

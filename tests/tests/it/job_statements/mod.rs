@@ -13,10 +13,10 @@ use outreach_entity::job_runs;
 use outreach_service::{
     connect::Tenant,
     jobs::{
-        ClaimRequest, ClaimStrategy, CompletedRun, JobError, NewJob, Run, RunToken, cancel_job,
-        claim_job, claim_jobs, complete_job, complete_jobs, enqueue_job, enqueue_jobs_in_txn,
-        extend_leases, fail_job, record_progress_in_txn, release_expired, release_job,
-        release_owned, retry_job, waiting_work,
+        ClaimRequest, ClaimStrategy, CompletedRun, Extended, JobError, NewJob, Run, RunToken,
+        cancel_job, claim_job, claim_jobs, complete_job, complete_jobs, enqueue_job,
+        enqueue_jobs_in_txn, extend_leases, extend_locked_lease, fail_job, record_progress_in_txn,
+        release_expired, release_job, release_owned, retry_job, waiting_work,
     },
     transaction::{TransactionError, TransactionSource, safe_commit},
 };
@@ -139,13 +139,15 @@ async fn prove_and_extend(tenant: &Tenant, runs: &[Run]) {
         .await
         .unwrap();
     safe_commit(txn, "progress").await.unwrap();
-    assert_eq!(extend_leases(tenant, runs, LEASE).await.unwrap(), []);
+    let extended = extend_leases(tenant, runs, LEASE).await.unwrap();
+    assert_eq!(extended, Extended::default());
     let stale = Run {
         token: RunToken::random(),
         ..runs[0]
     };
     let lost = extend_leases(tenant, &[stale, runs[1]], LEASE).await;
-    assert_eq!(lost.unwrap(), [stale]);
+    assert_eq!(lost.unwrap().lost, [stale]);
+    assert!(extend_locked_lease(tenant, runs[1], LEASE).await.unwrap());
 }
 
 /// Ends runs in every way that there is, `last` by the failure of a last
@@ -171,7 +173,7 @@ async fn end(tenant: &Tenant, mut runs: Vec<Run>, last: Run) {
         let retried = retry_job(tenant, run, "not yet", delay, None).await;
         assert_eq!(retried.unwrap(), became);
     }
-    release_job(tenant, next()).await.unwrap();
+    release_job(tenant, next(), Duration::ZERO).await.unwrap();
     let cancelled = next();
     cancel_job(tenant, cancelled.job).await.unwrap();
     let late = complete_job(tenant, cancelled, json!({})).await;

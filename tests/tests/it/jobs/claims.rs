@@ -24,6 +24,7 @@ job_tests! {
     several_kinds_are_claimed_in_one_order,
     of_claims_at_the_same_moment_each_job_has_one,
     a_job_that_the_other_backend_has_ended_is_not_claimed,
+    f32_a_job_that_the_other_backend_runs_is_not_claimed,
     old_statuses_in_capital_letters_are_claimed,
     runs_that_lost_their_job_are_told_from_those_that_complete_with_them,
     a_stale_run_takes_nothing_from_the_run_that_has_the_job_now,
@@ -169,6 +170,22 @@ async fn a_job_that_the_other_backend_has_ended_is_not_claimed(jobs: JobDb) {
     );
 }
 
+async fn f32_a_job_that_the_other_backend_runs_is_not_claimed(jobs: JobDb) {
+    let tenant = tenant(&jobs).await;
+    enqueue_all(&tenant, &[new_job(1)]).await;
+    jobs.db
+        .sql("UPDATE jobs SET status = 'running'")
+        .await
+        .unwrap();
+    assert!(claim(&jobs, &tenant, &[kind()], 9).await.is_empty());
+    let job = find_job(&tenant, job_id(1)).await.unwrap().unwrap();
+    assert_eq!(
+        job.status,
+        JobStatus::Running,
+        "it is left to whoever runs it"
+    );
+}
+
 async fn old_statuses_in_capital_letters_are_claimed(jobs: JobDb) {
     let tenant = tenant(&jobs).await;
     enqueue_job(&tenant, &new_job(1)).await.unwrap();
@@ -227,7 +244,10 @@ async fn a_stale_run_takes_nothing_from_the_run_that_has_the_job_now(jobs: JobDb
     enqueue_all(&tenant, &[new_job(1)]).await;
     let stale = claim(&jobs, &tenant, &[kind()], 1).await[0].run;
     jobs.db
-        .sql("UPDATE job_runs SET run_token = NULL, lease_expires_at = NULL")
+        .sql(
+            "UPDATE job_runs SET run_token = NULL, lease_expires_at = NULL; \
+             UPDATE jobs SET status = 'pending'",
+        )
         .await
         .unwrap();
     enqueue_all(&tenant, &[new_job(2)]).await;

@@ -18,6 +18,7 @@ job_tests! {
     f31_of_many_at_the_same_moment_one_is_enqueued,
     f31_a_refused_job_leaves_nothing_behind_in_a_transaction_that_goes_on,
     a_key_is_free_again_when_its_job_has_ended,
+    a_key_is_free_when_the_other_backend_has_ended_its_job,
     jobs_of_other_keys_and_of_none_are_not_in_the_way,
     many_jobs_are_enqueued_together,
 }
@@ -93,6 +94,20 @@ async fn a_key_is_free_again_when_its_job_has_ended(jobs: JobDb) {
         enqueue_job(&tenant, &job).await.unwrap();
         cancel_job(&tenant, job.id).await.unwrap();
     }
+}
+
+async fn a_key_is_free_when_the_other_backend_has_ended_its_job(jobs: JobDb) {
+    let tenant = tenant(&jobs).await;
+    enqueue_job(&tenant, &new_job(1).unique_key("one"))
+        .await
+        .unwrap();
+    jobs.db
+        .sql("UPDATE jobs SET status = 'cancelled'")
+        .await
+        .unwrap();
+    enqueue_job(&tenant, &new_job(2).unique_key("one"))
+        .await
+        .unwrap();
 }
 
 async fn jobs_of_other_keys_and_of_none_are_not_in_the_way(jobs: JobDb) {

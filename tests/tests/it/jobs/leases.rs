@@ -6,9 +6,9 @@ use outreach_domain::JobStatus;
 use outreach_service::{
     connect::Tenant,
     jobs::{
-        ClaimRequest, JobError, NewJob, Run, RunToken, cancel_job, claim_job, claim_jobs,
-        complete_job, enqueue_job, extend_leases, fail_job, find_job, record_progress_in_txn,
-        release_expired, release_job, release_owned, retry_job,
+        ClaimRequest, Extended, JobError, NewJob, Run, RunToken, cancel_job, claim_job, claim_jobs,
+        complete_job, enqueue_job, extend_leases, extend_locked_lease, fail_job, find_job,
+        record_progress_in_txn, release_expired, release_job, release_owned, retry_job,
     },
     transaction::{TransactionSource, safe_commit},
 };
@@ -76,7 +76,7 @@ async fn assert_writes_nothing(tenant: &Tenant, run: Run) {
     assert_lost(&complete_job(tenant, run, json!({})).await);
     assert_lost(&fail_job(tenant, run, "stale", None).await);
     assert_lost(&retry_job(tenant, run, "stale", Duration::ZERO, None).await);
-    assert_lost(&release_job(tenant, run).await);
+    assert_lost(&release_job(tenant, run, Duration::ZERO).await);
 }
 
 async fn f29_a_job_whose_lease_has_ended_waits_again_and_its_old_run_writes_nothing(jobs: JobDb) {
@@ -155,7 +155,7 @@ async fn a_heartbeat_renews_the_leases_and_tells_which_are_lost(jobs: JobDb) {
     jobs.db.sql(EXPIRE).await.unwrap();
     let lease = Duration::from_mins(5);
     let lost = extend_leases(&tenant, &runs, lease).await.unwrap();
-    assert_eq!(lost, [runs[1]]);
+    assert_eq!(lost.lost, [runs[1]]);
     let renewed = "SELECT count(*) FROM job_runs WHERE lease_expires_at > '2025-01-01'";
     assert_eq!(jobs.db.count(renewed).await.unwrap(), 2);
     assert_eq!(release_expired(&tenant, strategy(&jobs)).await.unwrap(), []);
@@ -170,7 +170,7 @@ async fn f32_a_heartbeat_tells_that_the_other_backend_has_cancelled(jobs: JobDb)
         .await
         .unwrap();
     let lost = extend_leases(&tenant, &[run], Duration::from_mins(5)).await;
-    assert_eq!(lost.unwrap(), [run]);
+    assert_eq!(lost.unwrap().lost, [run]);
 }
 
 async fn a_lease_that_ended_and_was_not_taken_is_renewed(jobs: JobDb) {
@@ -179,7 +179,7 @@ async fn a_lease_that_ended_and_was_not_taken_is_renewed(jobs: JobDb) {
     let run = claim(&jobs, &tenant).await;
     jobs.db.sql(EXPIRE).await.unwrap();
     let lost = extend_leases(&tenant, &[run], Duration::from_mins(5)).await;
-    assert_eq!(lost.unwrap(), []);
+    assert_eq!(lost.unwrap(), Extended::default());
     complete_job(&tenant, run, json!({})).await.unwrap();
 }
 
@@ -188,7 +188,7 @@ async fn a_job_that_is_given_back_has_its_attempt_back(jobs: JobDb) {
     enqueued(&tenant, new_job(1).max_attempts(1)).await;
     for _ in 0..3 {
         let run = claim(&jobs, &tenant).await;
-        release_job(&tenant, run).await.unwrap();
+        release_job(&tenant, run, Duration::ZERO).await.unwrap();
         assert_eq!(status(&tenant, 1).await, JobStatus::Pending);
     }
     assert_eq!(
@@ -281,4 +281,37 @@ async fn the_last_attempt_fails_the_job_with_all_its_errors(jobs: JobDb) {
     let mut txn = tenant.begin_transaction("test").await.unwrap();
     assert_lost(&record_progress_in_txn(&mut txn, second, json!({})).await);
     assert!(safe_commit(txn, "test").await.is_ok());
+}
+
+/// A run whose transactions follow each other closely has its row locked at
+/// each heartbeat; its lease must not end for that.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn postgres_a_lease_whose_row_is_locked_is_renewed_as_soon_as_it_is_free() {
+    let jobs = JobDb::postgres().await.unwrap();
+    let tenant = tenant(&jobs).await;
+    enqueued(&tenant, new_job(1)).await;
+    let run = claim(&jobs, &tenant).await;
+    jobs.db.sql(EXPIRE).await.unwrap();
+    let mut txn = tenant.begin_transaction("test").await.unwrap();
+    record_progress_in_txn(&mut txn, run, json!({}))
+        .await
+        .unwrap();
+    let lease = Duration::from_mins(5);
+    let extended = extend_leases(&tenant, &[run], lease).await.unwrap();
+    assert_eq!((extended.lost, extended.locked), (vec![], vec![run]));
+    let waiting = tokio::spawn({
+        let tenant = tenant.clone();
+        async move { extend_locked_lease(&tenant, run, lease).await }
+    });
+    let waits = "SELECT count(*) FROM pg_stat_activity \
+                 WHERE datname = current_database() AND wait_event_type = 'Lock'";
+    let until = tokio::time::Instant::now() + super::handlers::LIMIT;
+    while jobs.db.count(waits).await.unwrap() == 0 {
+        assert!(tokio::time::Instant::now() < until, "nobody waits");
+    }
+    safe_commit(txn, "test").await.unwrap();
+    assert!(waiting.await.unwrap().unwrap());
+    let released = release_expired(&tenant, strategy(&jobs)).await.unwrap();
+    assert_eq!(released, [], "the lease is renewed");
+    complete_job(&tenant, run, json!({})).await.unwrap();
 }

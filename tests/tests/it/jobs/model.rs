@@ -175,10 +175,13 @@ impl Model {
         }
         let holder = self
             .jobs
-            .iter()
+            .iter_mut()
             .find(|(_, job)| key.is_some() && job.run.as_ref().is_some_and(|run| run.key == key));
-        if let Some((other, _)) = holder {
-            return Answer::Conflict(*other);
+        match holder {
+            // Another backend has ended it, which leaves the row.
+            Some((_, job)) if job.status.is_final() => job.run = None,
+            Some((other, _)) => return Answer::Conflict(*other),
+            None => {}
         }
         let run = ModelRun {
             attempts: 0,
@@ -451,9 +454,10 @@ async fn send(
                 numbers(claimed.iter().map(|job| job.run).collect())
             })
         }
-        Command::Heartbeat { actor } => {
-            answer(extend_leases(tenant, &runs_of(actor), hour).await, numbers)
-        }
+        Command::Heartbeat { actor } => answer(
+            extend_leases(tenant, &runs_of(actor), hour).await,
+            |extended| numbers(extended.lost),
+        ),
         Command::CompleteAll { actor } => {
             let runs = runs_of(actor).into_iter();
             let runs: Vec<_> = runs.map(|run| CompletedRun { run, result: None }).collect();
@@ -507,7 +511,7 @@ async fn send(
                     let retried = retry_job(tenant, run, "no", Duration::ZERO, None).await;
                     answer(retried, Answer::Became)
                 }
-                _ => answer(release_job(tenant, run).await, done),
+                _ => answer(release_job(tenant, run, Duration::ZERO).await, done),
             }
         }
     }

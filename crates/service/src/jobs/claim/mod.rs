@@ -130,7 +130,7 @@ async fn claim_in_txn(
             portable::restrict(take(backend, request, token), candidates, backend)
         }
     };
-    start_claimed(txn, &claim, token).await
+    start_claimed(txn, &claim, token, &[JobStatus::Pending]).await
 }
 
 /// Takes one job by its key: one that may start, or whose lease has ended. A
@@ -160,22 +160,30 @@ pub async fn claim_job_in_txn(
     token: RunToken,
 ) -> Result<ClaimedJob, JobError> {
     let backend = txn.get_database_backend();
-    let free = Expr::col(job_runs::Column::RunToken)
-        .is_null()
-        .and(Expr::col(job_runs::Column::RunAt).lte(sql::now(backend)))
-        .or(Expr::col(job_runs::Column::LeaseExpiresAt).lt(sql::now(backend)));
-    let mut claim = take(backend, request, token);
-    claim
-        .and_where(Expr::col(job_runs::Column::JobId).eq(id.as_uuid()))
-        .and_where(free);
-    if let Some(claimed) = start_claimed(txn, &claim, token).await?.pop() {
+    let is_it = Expr::col(job_runs::Column::JobId).eq(id.as_uuid());
+    let mut waiting = take(backend, request, token);
+    waiting.and_where(is_it.clone()).and_where(is_free(backend));
+    let pending = [JobStatus::Pending];
+    if let Some(claimed) = start_claimed(txn, &waiting, token, &pending).await?.pop() {
+        return Ok(claimed);
+    }
+    let mut expired = take(backend, request, token);
+    expired
+        .and_where(is_it)
+        .and_where(Expr::col(job_runs::Column::LeaseExpiresAt).lt(sql::now(backend)))
+        // The last attempt was the last; a worker's poll fails the job.
+        .and_where(
+            Expr::col(job_runs::Column::Attempts).lt(Expr::col(job_runs::Column::MaxAttempts)),
+        );
+    let running = [JobStatus::Running];
+    if let Some(claimed) = start_claimed(txn, &expired, token, &running).await?.pop() {
         return Ok(claimed);
     }
     let job = existing_job(txn, id).await?;
     let run = job_runs::Entity::find_by_id(id.as_uuid()).one(txn).await?;
     if run.is_none() && job.status == JobStatus::Pending {
         insert_missing_run(txn, &job).await?;
-        if let Some(claimed) = start_claimed(txn, &claim, token).await?.pop() {
+        if let Some(claimed) = start_claimed(txn, &waiting, token, &pending).await?.pop() {
             return Ok(claimed);
         }
     }
@@ -188,11 +196,14 @@ pub async fn claim_job_in_txn(
     Err(JobError::NotClaimable { id, reason })
 }
 
-/// Sends the claim, and moves to running what it took.
+/// Sends the claim, and moves to running what it took. A job of which another
+/// backend says that it runs is not taken from it: only one whose lease has
+/// ended may be `from` running.
 async fn start_claimed(
     txn: &mut Transaction<'_>,
     claim: &UpdateStatement,
     token: RunToken,
+    from: &[JobStatus],
 ) -> Result<Vec<ClaimedJob>, JobError> {
     let rows = txn.query_all(claim).await?;
     let mut rows = rows
@@ -202,7 +213,7 @@ async fn start_claimed(
     if rows.is_empty() {
         return Ok(Vec::new());
     }
-    let mut params = start(txn, &rows).await?;
+    let mut params = start(txn, &rows, from).await?;
     // The order of the claim; RETURNING has none.
     rows.sort_by_key(|run| (run.priority, run.run_at, run.job));
     let mut claimed = Vec::with_capacity(rows.len());
@@ -225,6 +236,7 @@ async fn start_claimed(
 async fn start(
     txn: &mut Transaction<'_>,
     taken: &[Taken],
+    from: &[JobStatus],
 ) -> Result<Vec<(Uuid, Option<Value>)>, JobError> {
     let backend = txn.get_database_backend();
     let update = Query::update()
@@ -238,7 +250,7 @@ async fn start(
         ))
         .and_where(
             Expr::expr(Func::lower(Expr::col(jobs::Column::Status)))
-                .is_in([JobStatus::Pending.as_str(), JobStatus::Running.as_str()]),
+                .is_in(from.iter().map(|status| status.as_str())),
         )
         .returning(Query::returning().columns([jobs::Column::Id, jobs::Column::Params]))
         .to_owned();
@@ -248,12 +260,15 @@ async fn start(
         .collect()
 }
 
-/// Takes the rows of jobs away that have ended without them.
+/// Takes the rows of jobs away that another backend runs, or has ended.
 async fn forget(txn: &mut Transaction<'_>, ended: Vec<Uuid>) -> Result<(), JobError> {
     if ended.is_empty() {
         return Ok(());
     }
-    tracing::warn!(jobs = ended.len(), "jobs were ended by another backend");
+    tracing::warn!(
+        jobs = ended.len(),
+        "jobs were begun or ended by another backend"
+    );
     job_runs::Entity::delete_many()
         .filter(job_runs::Column::JobId.is_in(ended))
         .exec(txn)
