@@ -19,6 +19,7 @@ use uuid::Uuid;
 use super::search::{StubSearch, domains};
 
 /// Searches the queries that have no row, and inserts what it finds.
+#[derive(Clone)]
 pub(crate) struct UnfencedHandler {
     pub(crate) search: Arc<StubSearch>,
     pub(crate) searches: usize,
@@ -26,7 +27,19 @@ pub(crate) struct UnfencedHandler {
 
 #[async_trait]
 impl JobHandler for UnfencedHandler {
+    /// In a task of its own, which goes on when the worker stops the handler: the
+    /// fence is what there is for work that can't be stopped in time.
     async fn run(&self, job: &JobContext) -> Result<Completion, JobFailure> {
+        let (handler, job) = (self.clone(), job.clone());
+        let working = tokio::spawn(async move { handler.work(&job).await });
+        working
+            .await
+            .unwrap_or_else(|join| Err(JobFailure::retryable(join.to_string())))
+    }
+}
+
+impl UnfencedHandler {
+    async fn work(&self, job: &JobContext) -> Result<Completion, JobFailure> {
         let request: DiscoveryRequest = job.params()?;
         let planned = request.planned_queries();
         let mut calls = Vec::with_capacity(planned.len());
@@ -39,9 +52,7 @@ impl JobHandler for UnfencedHandler {
             .await?;
         Ok(Completion::Done(None))
     }
-}
 
-impl UnfencedHandler {
     async fn search_and_insert(
         &self,
         job: &JobContext,
