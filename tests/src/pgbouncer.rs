@@ -46,11 +46,11 @@ const START_ATTEMPTS: u32 = 5;
 /// another where there are several. There are at most four for each database;
 /// who needs a fifth waits.
 ///
-/// What a session leaves behind must not be counted on: prepared statements are
-/// gone after each transaction, for [`PgBouncer`] before 1.21 cannot tell those of
-/// its clients apart. So a client that prepares a statement and runs it in two
-/// round trips, as sqlx does, has to do so in a transaction: outside of one it
-/// always gets an error, and never sometimes.
+/// Nothing is tidied up between two transactions, as in any deployment that sets
+/// no reset query: a statement that a client has prepared is there for the next
+/// client of the connection, for [`PgBouncer`] before 1.21 cannot tell those of
+/// its clients apart. So a client has to forget the statements of others first,
+/// and to prepare and run its own, which are two round trips, in one transaction.
 ///
 /// It listens on 127.0.0.1, demands the server's password, and disappears with
 /// this process, however that ends.
@@ -223,8 +223,6 @@ auth_file = {folder}/users
 pool_mode = transaction
 default_pool_size = 4
 server_round_robin = 1
-server_reset_query = DEALLOCATE ALL
-server_reset_query_always = 1
 max_client_conn = 500
 ignore_startup_parameters = extra_float_digits
 log_connections = 0

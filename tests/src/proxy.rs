@@ -34,6 +34,9 @@ pub enum Fault {
     /// The next COMMIT reaches the server and is done there; the connection is
     /// cut in place of the reply.
     SwallowCommitReply,
+    /// [`Fault::SwallowCommitReply`], of the next transaction that has inserted,
+    /// updated or deleted: a look of a worker is a transaction too.
+    SwallowReplyToWrites,
     /// The connection is cut in place of passing the next COMMIT on, so that the
     /// transaction did not happen.
     DropBeforeCommit,

@@ -110,6 +110,7 @@ pub(crate) enum Request {
 pub(crate) struct Sql {
     text: Arc<str>,
     commits: bool,
+    writes: bool,
 }
 
 impl Sql {
@@ -117,6 +118,7 @@ impl Sql {
         Self {
             text: String::from_utf8_lossy(bytes).into(),
             commits: commits(bytes),
+            writes: writes(bytes),
         }
     }
 
@@ -126,6 +128,11 @@ impl Sql {
 
     pub(crate) fn commits(&self) -> bool {
         self.commits
+    }
+
+    /// Whether it inserts, updates or deletes.
+    pub(crate) fn writes(&self) -> bool {
+        self.writes
     }
 }
 
@@ -173,6 +180,16 @@ fn commits(sql: &[u8]) -> bool {
     })
 }
 
+fn writes(sql: &[u8]) -> bool {
+    String::from_utf8_lossy(sql).split(';').any(|statement| {
+        let first = statement.split_ascii_whitespace().next();
+        let first = first.unwrap_or_default();
+        ["insert", "update", "delete"]
+            .iter()
+            .any(|word| first.eq_ignore_ascii_case(word))
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -206,6 +223,20 @@ mod tests {
             "committed",
         ] {
             assert!(!commits(sql.as_bytes()), "{sql}");
+        }
+    }
+
+    #[test]
+    fn a_statement_that_writes_is_told_from_others() {
+        for sql in [
+            "INSERT INTO t VALUES (1)",
+            "begin; update t set a = 1",
+            " delete from t",
+        ] {
+            assert!(writes(sql.as_bytes()), "{sql}");
+        }
+        for sql in ["", "select 'insert'", "SET LOCAL lock_timeout TO 1; COMMIT"] {
+            assert!(!writes(sql.as_bytes()), "{sql}");
         }
     }
 

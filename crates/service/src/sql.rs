@@ -162,7 +162,8 @@ pub fn is_connection_lost(error: &DbErr) -> bool {
         Some(database) => {
             !is_sqlite(database)
                 && database.code().is_some_and(|code| {
-                    code.starts_with("08") || matches!(code.as_ref(), "57P01" | "57P02" | "57P03")
+                    code.starts_with("08")
+                        || matches!(code.as_ref(), "25P03" | "57P01" | "57P02" | "57P03")
                 })
         }
         None => true,
@@ -180,7 +181,7 @@ pub fn is_unreachable(error: &DbErr) -> bool {
                 code.starts_with("08")
                     || matches!(
                         code.as_ref(),
-                        "25006" | "53300" | "57P01" | "57P02" | "57P03"
+                        "25006" | "25P03" | "53300" | "57P01" | "57P02" | "57P03"
                     )
             });
     }

@@ -68,7 +68,7 @@ impl Harming<'_> {
             Harm::Stop => self.stop().await,
             Harm::Terminate => self.terminate().await,
             Harm::Restart => self.restart().await,
-            Harm::SwallowCommitReply => self.cut(Fault::SwallowCommitReply).await,
+            Harm::SwallowCommitReply => self.cut(Fault::SwallowReplyToWrites).await,
             Harm::DropBeforeCommit => self.cut(Fault::DropBeforeCommit).await,
             Harm::DropBeforeStatement { after } => {
                 self.cut(Fault::DropBeforeStatement { after }).await

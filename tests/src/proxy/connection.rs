@@ -131,6 +131,9 @@ impl Requests {
         // The server says ReadyForQuery once after the login and once for each of
         // these, in their order.
         let mut awaited = 1;
+        // Since the last COMMIT; a transaction that was rolled back counts for
+        // the next one.
+        let mut has_written = false;
         while let Some(message) = self.next().await? {
             shared.pass_stall().await?;
             shared.pass_begin_stall(&message).await?;
@@ -146,10 +149,16 @@ impl Requests {
                 {
                     return Ok(Ended::ByPeer);
                 }
-                if sql.commits() && shared.take(Fault::SwallowCommitReply) {
-                    // Known before the server can answer, and by number: the
-                    // replies to what was sent before may still be under way.
-                    swallowed.send_replace(Some(awaited + 1));
+                has_written |= sql.writes();
+                if sql.commits() {
+                    let written = std::mem::take(&mut has_written);
+                    if shared.take(Fault::SwallowCommitReply)
+                        || (written && shared.take(Fault::SwallowReplyToWrites))
+                    {
+                        // Known before the server can answer, and by number: the
+                        // replies to what was sent before may still be under way.
+                        swallowed.send_replace(Some(awaited + 1));
+                    }
                 }
             }
             if matches!(request, Request::Run(_) | Request::Sync) {

@@ -56,6 +56,23 @@ async fn a_swallowed_commit_has_happened_and_fails_at_the_client() -> anyhow::Re
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_transaction_that_only_reads_does_not_take_the_fault_of_one_that_writes()
+-> anyhow::Result<()> {
+    let setup = setup().await?;
+    setup.proxy.set_fault(Fault::SwallowReplyToWrites);
+    let reading = setup.pool.begin().await?;
+    reading.execute_unprepared("select 1").await?;
+    reading.commit().await?;
+    assert_eq!(setup.proxy.faults_fired(), 0);
+
+    assert!(setup.commit_a_row().await.is_err());
+
+    setup.proxy.wait_for_faults(1).await?;
+    assert_eq!(setup.rows().await?, 1);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_dropped_commit_has_not_happened() -> anyhow::Result<()> {
     let setup = setup().await?;
     setup.proxy.set_fault(Fault::DropBeforeCommit);

@@ -53,8 +53,7 @@ async fn transactions_of_one_client_land_on_different_connections() -> anyhow::R
     // Without a pool, whose pings take a connection too.
     let mut client = PgConnection::connect(db.url()).await?;
 
-    // One of the others may be busy with its reset, so that a connection comes
-    // twice; in turn they all come soon.
+    // In turn, however many there are.
     let mut processes = BTreeSet::new();
     for _ in 0..20 {
         let mut transaction = client.begin().await?;
@@ -73,30 +72,34 @@ async fn transactions_of_one_client_land_on_different_connections() -> anyhow::R
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn clients_may_prepare_under_the_same_names_in_transactions() -> anyhow::Result<()> {
+async fn a_prepared_statement_is_left_for_the_next_client() -> anyhow::Result<()> {
     let db = TestDb::postgres_pooled().await?;
+    // Each has prepared its first on a connection of its own.
+    let clients = clients_in_transactions(db.url()).await?;
+    let newcomer = client(db.url()).await?;
     // sqlx numbers the statements of each connection from 1.
-    for client in clients_in_transactions(db.url()).await? {
-        for _ in 0..8 {
-            let transaction = client.begin().await?;
-            process(&transaction).await?;
-            process(&transaction).await?;
-            transaction.commit().await?;
-        }
-    }
+    let transaction = newcomer.begin().await?;
+    let error = process(&transaction).await.unwrap_err().to_string();
+    assert!(error.contains("already exists"), "{error}");
+    transaction.rollback().await?;
+    let transaction = newcomer.begin().await?;
+    transaction.execute_unprepared("DEALLOCATE ALL").await?;
+    process(&transaction).await?;
+    transaction.commit().await?;
+    drop(clients);
     let left = "select count(*) from pg_stat_activity where datname = current_database()";
     assert_eq!(db.count(left).await?, 4 + 1);
     Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_prepared_statement_outside_of_a_transaction_fails() -> anyhow::Result<()> {
+async fn a_prepared_statement_outside_of_a_transaction_is_prepared_elsewhere() -> anyhow::Result<()>
+{
     let db = TestDb::postgres_pooled().await?;
-    for client in clients_in_transactions(db.url()).await? {
-        let error = process(&client).await.unwrap_err().to_string();
-        assert!(error.contains("does not exist"), "{error}");
-        client.execute_unprepared("select 1").await?;
-    }
+    let clients = clients_in_transactions(db.url()).await?;
+    let error = process(&clients[0]).await.unwrap_err().to_string();
+    assert!(error.contains("does not exist"), "{error}");
+    clients[0].execute_unprepared("select 1").await?;
     Ok(())
 }
 

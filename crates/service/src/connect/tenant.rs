@@ -5,7 +5,7 @@
 //! for that transaction alone. So one pool serves any number of tenants, and a
 //! session that the pooler hands to somebody else carries nothing along.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use sea_orm::{
@@ -22,7 +22,10 @@ use crate::transaction::{Transaction, TransactionError, TransactionSource};
 pub struct Tenant {
     db: DatabaseConnection,
     schema: Option<Arc<str>>,
-    /// What each transaction begins with.
+    forgets_statements: bool,
+    lock_timeout: Option<Duration>,
+    idle_timeout: Option<Duration>,
+    /// What each transaction begins with: all of the above.
     prologue: Option<Arc<str>>,
 }
 
@@ -33,6 +36,9 @@ impl Tenant {
         Self {
             db,
             schema: None,
+            forgets_statements: false,
+            lock_timeout: None,
+            idle_timeout: None,
             prologue: None,
         }
     }
@@ -46,7 +52,7 @@ impl Tenant {
             schema: Some(schema.into()),
             ..Self::of(db)
         }
-        .with_prologue(false)
+        .with_prologue()
     }
 
     /// For a pool behind a pooler in transaction mode. The statement cache of
@@ -57,21 +63,51 @@ impl Tenant {
     /// lends may have the names of another client, so that each transaction
     /// begins by forgetting them.
     #[must_use]
-    pub fn behind_transaction_pooler(self) -> Self {
-        self.with_prologue(true)
+    pub fn behind_transaction_pooler(mut self) -> Self {
+        self.forgets_statements = true;
+        self.with_prologue()
     }
 
-    fn with_prologue(mut self, forgets_statements: bool) -> Self {
+    /// Each statement of a transaction waits for a lock no longer than this, and
+    /// then fails with an error that is
+    /// [retryable](TransactionError::is_retryable); milliseconds, at least one.
+    /// PostgreSQL only; SQLite has the busy timeout of the pool.
+    #[must_use]
+    pub fn with_lock_timeout(mut self, timeout: Duration) -> Self {
+        self.lock_timeout = Some(timeout);
+        self.with_prologue()
+    }
+
+    /// The server ends a transaction in which nothing happens for this long,
+    /// and its connection, so that a client that was stopped in the middle holds
+    /// its locks no longer; milliseconds, at least one. PostgreSQL only.
+    #[must_use]
+    pub fn with_idle_timeout(mut self, timeout: Duration) -> Self {
+        self.idle_timeout = Some(timeout);
+        self.with_prologue()
+    }
+
+    fn with_prologue(mut self) -> Self {
         if self.db.get_database_backend() != DbBackend::Postgres {
             return self;
         }
         let mut statements = Vec::new();
-        if forgets_statements {
+        if self.forgets_statements {
             statements.push("DEALLOCATE ALL".to_owned());
         }
         if let Some(schema) = &self.schema {
             let schema = schema.replace('"', "\"\"");
             statements.push(format!("SET LOCAL search_path TO \"{schema}\""));
+        }
+        for (name, timeout) in [
+            ("lock_timeout", self.lock_timeout),
+            ("idle_in_transaction_session_timeout", self.idle_timeout),
+        ] {
+            if let Some(timeout) = timeout {
+                // Zero would be no limit, and more than an i32 is refused.
+                let millis = timeout.as_millis().clamp(1, i32::MAX as u128);
+                statements.push(format!("SET LOCAL {name} TO {millis}"));
+            }
         }
         self.prologue = (!statements.is_empty()).then(|| statements.join("; ").into());
         self
@@ -89,9 +125,12 @@ impl Tenant {
         &self.db
     }
 
-    /// Begins the transaction that a single statement needs, if it needs one.
+    /// Begins the transaction that a single statement needs, if it needs one: to
+    /// be idle in, it has none.
     async fn scope(&self) -> Result<Option<Transaction<'static>>, DbErr> {
-        if self.prologue.is_none() {
+        let is_needed =
+            self.schema.is_some() || self.forgets_statements || self.lock_timeout.is_some();
+        if !is_needed || self.prologue.is_none() {
             return Ok(None);
         }
         match self.begin_transaction("single statement").await {

@@ -4,6 +4,7 @@ use outreach_domain::{DiscoveryRequest, JobId, JobKind, JobStatus};
 use sea_orm::DatabaseConnection;
 use serde_json::Value;
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
 use super::{
@@ -17,7 +18,7 @@ use crate::{
         fail_job, find_job, forget_run,
     },
     transaction::{TransactionSource, settle_unknown_outcome},
-    worker::{Heartbeats, Stop, describe},
+    worker::{Cut, Heartbeats, Place, bounded, describe},
 };
 
 /// The lease of a discovery that runs without a worker.
@@ -83,7 +84,7 @@ pub async fn run_discovery(
     id: JobId,
     discovery: &Discovery<'_>,
 ) -> Result<DiscoverySummary, DiscoveryError> {
-    let tenant = Tenant::of(db.clone());
+    let Place { tenant, own } = Place::new(&Tenant::of(db.clone()), LEASE);
     let job = find_job(&tenant, id)
         .await?
         .ok_or(JobError::NotFound { id })?;
@@ -93,18 +94,14 @@ pub async fn run_discovery(
     let claimed_at = Instant::now();
     let claimed = claim(&tenant, id).await?;
     let heartbeats = Heartbeats::start(LEASE);
-    let mut held = heartbeats.hold(&tenant, claimed.run, claimed_at);
-    let deadline = async {
-        match claimed.time_left {
-            Some(time) => tokio::time::sleep(time).await,
-            None => std::future::pending().await,
-        }
-    };
-    let outcome = tokio::select! {
-        biased;
-        stop = held.stopped() => Err(lost(&tenant, id, stop).await),
-        () = deadline => Err(DiscoveryError::TimedOut { id }),
-        outcome = search_and_finish(&tenant, &claimed, discovery) => outcome,
+    let mut held = heartbeats.hold(&own, claimed.run, claimed_at);
+    let work = search_and_finish(&tenant, &claimed, discovery);
+    // Whoever drops the future abandons the job.
+    let never = CancellationToken::new();
+    let outcome = match bounded(&mut held, claimed.time_left, &never, work).await {
+        Ok(outcome) => outcome,
+        Err(Cut::Overdue) => Err(DiscoveryError::TimedOut { id }),
+        Err(Cut::Stopped(_) | Cut::Abandoned) => Err(lost(&tenant, id).await),
     };
     if let Err(error) = &outcome {
         give_up(&tenant, &claimed, error).await;
@@ -124,14 +121,12 @@ async fn claim(tenant: &Tenant, id: JobId) -> Result<ClaimedJob, JobError> {
     claim_job(tenant, id, &request, RunToken::random()).await
 }
 
-async fn lost(tenant: &Tenant, id: JobId, stop: Stop) -> DiscoveryError {
+async fn lost(tenant: &Tenant, id: JobId) -> DiscoveryError {
     let status = match find_job(tenant, id).await {
         Ok(Some(job)) => job.status,
         _ => JobStatus::Running,
     };
-    match stop {
-        Stop::Lost | Stop::LeaseEnded => JobError::LostRun { id, status }.into(),
-    }
+    JobError::LostRun { id, status }.into()
 }
 
 async fn search_and_finish<D: TransactionSource + Clone>(

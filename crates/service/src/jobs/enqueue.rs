@@ -1,11 +1,13 @@
 //! How a job comes into the table, and what keeps a second one of its key out.
 
+use std::collections::HashSet;
+
 use outreach_domain::{JobId, JobStatus};
 use outreach_entity::{job_runs, jobs};
 use sea_orm::{
     ActiveValue::Set,
-    ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, QueryFilter, QuerySelect, SqlErr,
-    Statement,
+    ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, QueryFilter, QuerySelect, QueryTrait,
+    SqlErr, Statement,
     sea_query::{Expr, InsertStatement, OnConflict, Query, SimpleExpr},
 };
 use uuid::Uuid;
@@ -93,10 +95,7 @@ pub async fn enqueue_jobs_in_txn(
     let (keyed, plain): (Vec<&NewJob>, Vec<&NewJob>) =
         jobs.iter().partition(|job| job.unique_key.is_some());
     for batch in plain.chunks(BATCH) {
-        jobs::Entity::insert_many(batch.iter().map(|job| job_row(job)))
-            .exec_without_returning(txn)
-            .await
-            .map_err(|error| exists_or(batch[0].id, error))?;
+        insert_jobs(txn, batch).await?;
         let mut insert = runs_insert();
         for job in batch {
             insert.values_panic(run_values(txn.get_database_backend(), job));
@@ -123,6 +122,25 @@ pub async fn wake_workers_in_txn(txn: &mut Transaction<'_>) -> Result<(), JobErr
     ))
     .await?;
     Ok(())
+}
+
+/// Names the job that exists already; the key that the database refuses is
+/// told in words only.
+async fn insert_jobs(txn: &mut Transaction<'_>, batch: &[&NewJob]) -> Result<(), JobError> {
+    let insert = jobs::Entity::insert_many(batch.iter().map(|job| job_row(job)))
+        .on_conflict(OnConflict::column(jobs::Column::Id).do_nothing().to_owned())
+        .into_query()
+        .returning(Query::returning().column(jobs::Column::Id))
+        .take();
+    let mut stored = HashSet::with_capacity(batch.len());
+    for row in txn.query_all(&insert).await? {
+        stored.insert(row.try_get::<Uuid>("", "id")?);
+    }
+    // Taken out, so that the second of two with one key is found too.
+    match batch.iter().find(|job| !stored.remove(&job.id.as_uuid())) {
+        Some(job) => Err(JobError::Exists { id: job.id }),
+        None => Ok(()),
+    }
 }
 
 async fn insert_job(txn: &mut Transaction<'_>, job: &NewJob) -> Result<(), JobError> {

@@ -93,4 +93,15 @@ impl JobError {
             _ => false,
         }
     }
+
+    /// Whether the same call may succeed when it is made again: a serialization
+    /// failure, a deadlock, a lock that could not be had in time, a busy SQLite.
+    #[must_use]
+    pub fn is_retryable(&self) -> bool {
+        match self {
+            Self::Database(error) => sql::is_retryable(error),
+            Self::Transaction(error) => error.is_retryable(),
+            _ => false,
+        }
+    }
 }

@@ -1,31 +1,25 @@
-//! How a run ends: the job is completed, has failed, is tried again later, or
-//! is given back. Each proves the run first, in the same transaction.
+//! How a job ends: it is completed, or has failed. Each proves the run first, in
+//! the same transaction.
 
-use std::{fmt::Write as _, time::Duration};
-
-use outreach_domain::{JobId, JobStatus, excerpt};
+use outreach_domain::{JobId, JobStatus};
 use outreach_entity::{job_runs, jobs};
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter,
+    ConnectionTrait,
     sea_query::{Expr, ExprTrait, Func, Query, UpdateStatement},
 };
-use serde_json::{Value, json};
+use serde_json::Value;
 use uuid::Uuid;
 
 use super::{
     JobError, Run,
+    error_history::stored_error,
+    queries::existing_job,
     run::{end_in_txn, lost},
 };
 use crate::{
     sql,
     transaction::{RetryPolicy, Transaction, TransactionSource, with_retrying_transaction},
 };
-
-/// The most characters of an error message that are stored.
-const MAX_ERROR_CHARS: usize = 2000;
-
-/// Errors of earlier attempts that are kept.
-const MAX_ERRORS: usize = 5;
 
 /// What a change of status writes beside it.
 #[derive(Default)]
@@ -79,10 +73,38 @@ pub async fn complete_jobs<D: TransactionSource>(
     db: &D,
     runs: &[CompletedRun],
 ) -> Result<Vec<Run>, JobError> {
-    with_retrying_transaction(db, "complete jobs", RetryPolicy::default(), |txn| {
-        Box::pin(complete_in_txn(txn, runs))
-    })
-    .await
+    complete_jobs_with(db, runs, RetryPolicy::default()).await
+}
+
+/// [`complete_jobs`], tried as often as the policy says.
+pub(crate) async fn complete_jobs_with<D: TransactionSource>(
+    db: &D,
+    runs: &[CompletedRun],
+    policy: RetryPolicy,
+) -> Result<Vec<Run>, JobError> {
+    let mut runs = runs.to_vec();
+    let mut lost = Vec::new();
+    loop {
+        let outcome = with_retrying_transaction(db, "complete jobs", policy, |txn| {
+            Box::pin(complete_in_txn(txn, &runs))
+        })
+        .await;
+        match outcome {
+            // One that would keep all from being written: without it again.
+            Err(JobError::LostRun { id, .. }) => {
+                let (its, others): (Vec<_>, Vec<_>) = runs
+                    .into_iter()
+                    .partition(|completed| completed.run.job == id);
+                lost.extend(its.iter().map(|completed| completed.run));
+                runs = others;
+            }
+            Err(error) => return Err(error),
+            Ok(more) => {
+                lost.extend(more);
+                return Ok(lost);
+            }
+        }
+    }
 }
 
 async fn complete_in_txn(
@@ -122,6 +144,19 @@ async fn complete_in_txn(
         .await?
         {
             kept.push(completed.run.job.as_uuid());
+        }
+    }
+    // Somebody has changed the status without a look at the run. The row of a job
+    // that has ended may go; one that waits again keeps its own.
+    for run in &ended {
+        if !kept.contains(&run.job.as_uuid()) {
+            let job = existing_job(txn, run.job).await?;
+            if !job.status.is_final() {
+                return Err(JobError::LostRun {
+                    id: job.id,
+                    status: job.status,
+                });
+            }
         }
     }
     Ok(runs
@@ -196,7 +231,7 @@ pub async fn fail_job_in_txn(
     end_as(txn, run, JobStatus::Failed, ending).await
 }
 
-async fn end_as(
+pub(super) async fn end_as(
     txn: &mut Transaction<'_>,
     run: Run,
     status: JobStatus,
@@ -207,114 +242,6 @@ async fn end_as(
     }
     // The other backend ends a job without a look at its run.
     Err(lost(txn, run).await)
-}
-
-/// Ends an attempt that failed: the job waits for `delay` and is tried again,
-/// or has failed when that was its last attempt. The error is kept either way.
-/// Returns what the job became. Commits.
-///
-/// # Errors
-///
-/// [`JobError::LostRun`] when the job was cancelled, or is another worker's.
-pub async fn retry_job<D: TransactionSource>(
-    db: &D,
-    run: Run,
-    error: &str,
-    delay: Duration,
-    result: Option<Value>,
-) -> Result<JobStatus, JobError> {
-    with_retrying_transaction(db, "retry job", RetryPolicy::default(), |txn| {
-        Box::pin(retry_job_in_txn(txn, run, error, delay, result.clone()))
-    })
-    .await
-}
-
-/// [`retry_job`] in the caller's transaction.
-pub async fn retry_job_in_txn(
-    txn: &mut Transaction<'_>,
-    run: Run,
-    error: &str,
-    delay: Duration,
-    result: Option<Value>,
-) -> Result<JobStatus, JobError> {
-    let backend = txn.get_database_backend();
-    let mut update = give_back();
-    update
-        .value(job_runs::Column::RunAt, sql::now_plus(backend, delay))
-        .and_where(Expr::col(job_runs::Column::JobId).eq(run.job.as_uuid()))
-        .and_where(Expr::col(job_runs::Column::RunToken).eq(run.token.as_uuid()))
-        .returning_all();
-    let Some(row) = txn.query_one(&update).await? else {
-        return Err(lost(txn, run).await);
-    };
-    let row = <job_runs::Model as sea_orm::FromQueryResult>::from_query_result(&row, "")?;
-    let errors = append_error(row.errors.as_ref(), row.attempts, error);
-    if row.attempts >= row.max_attempts {
-        job_runs::Entity::delete_by_id(row.job_id).exec(txn).await?;
-        let reason = last_error_text(&errors, error, row.attempts);
-        let ending = Ending {
-            result,
-            error: Some(&reason),
-        };
-        end_as(txn, run, JobStatus::Failed, ending).await?;
-        return Ok(JobStatus::Failed);
-    }
-    job_runs::Entity::update_many()
-        .col_expr(job_runs::Column::Errors, Expr::value(errors))
-        .col_expr(
-            job_runs::Column::LastError,
-            Expr::value(stored_error(error)),
-        )
-        .filter(job_runs::Column::JobId.eq(row.job_id))
-        .exec(txn)
-        .await?;
-    end_as(txn, run, JobStatus::Pending, Ending::default()).await?;
-    Ok(JobStatus::Pending)
-}
-
-/// Gives a job back that was interrupted: it waits for a worker again, after
-/// `delay`, and the attempt does not count. Commits.
-///
-/// # Errors
-///
-/// [`JobError::LostRun`] when the job was cancelled, or is another worker's.
-pub async fn release_job<D: TransactionSource>(
-    db: &D,
-    run: Run,
-    delay: Duration,
-) -> Result<(), JobError> {
-    with_retrying_transaction(db, "release job", RetryPolicy::default(), |txn| {
-        Box::pin(async move {
-            let backend = txn.get_database_backend();
-            let mut update = give_back();
-            update
-                .value(job_runs::Column::RunAt, sql::now_plus(backend, delay))
-                .value(
-                    job_runs::Column::Attempts,
-                    Expr::col(job_runs::Column::Attempts).sub(1),
-                )
-                .and_where(Expr::col(job_runs::Column::JobId).eq(run.job.as_uuid()))
-                .and_where(Expr::col(job_runs::Column::RunToken).eq(run.token.as_uuid()));
-            if txn.execute(&update).await?.rows_affected() == 0 {
-                return Err(lost(txn, run).await);
-            }
-            end_as(txn, run, JobStatus::Pending, Ending::default()).await
-        })
-    })
-    .await
-}
-
-/// The UPDATE that makes a run waiting again, without its condition.
-pub(super) fn give_back() -> UpdateStatement {
-    Query::update()
-        .table(job_runs::Entity)
-        .value(job_runs::Column::RunToken, Option::<Uuid>::None)
-        .value(job_runs::Column::Owner, Option::<String>::None)
-        .value(
-            job_runs::Column::LeaseExpiresAt,
-            Option::<chrono::DateTime<chrono::Utc>>::None,
-        )
-        .take()
 }
 
 /// Moves a running job on, after its run was proved. False when it is not
@@ -347,40 +274,4 @@ fn status_update(backend: sea_orm::DbBackend, status: JobStatus) -> UpdateStatem
                 .eq(JobStatus::Running.as_str()),
         )
         .take()
-}
-
-/// Escaped too: PostgreSQL stores no NUL, and the reason of a provider may hold
-/// anything.
-pub(super) fn stored_error(error: &str) -> String {
-    excerpt(error, MAX_ERROR_CHARS)
-}
-
-/// The errors with one more, the oldest dropped when there are too many.
-pub(super) fn append_error(errors: Option<&Value>, attempt: i32, error: &str) -> Value {
-    let mut errors = errors
-        .and_then(Value::as_array)
-        .cloned()
-        .unwrap_or_default();
-    errors.push(json!({ "attempt": attempt, "error": excerpt(error, 500) }));
-    let surplus = errors.len().saturating_sub(MAX_ERRORS);
-    errors.drain(..surplus);
-    Value::Array(errors)
-}
-
-/// What `jobs.error_message` says after the last of several attempts.
-pub(super) fn last_error_text(errors: &Value, last: &str, attempts: i32) -> String {
-    if attempts <= 1 {
-        return last.to_owned();
-    }
-    let mut text = format!("attempt {attempts}: {last}");
-    let earlier = errors.as_array().into_iter().flatten().rev().skip(1);
-    for error in earlier {
-        let word = |key: &str| error.get(key).map(ToString::to_string).unwrap_or_default();
-        let message = error
-            .get("error")
-            .and_then(Value::as_str)
-            .unwrap_or_default();
-        let _ = write!(text, "; attempt {}: {message}", word("attempt"));
-    }
-    text
 }

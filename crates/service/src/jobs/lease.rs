@@ -14,8 +14,10 @@ use uuid::Uuid;
 
 use super::{
     ClaimStrategy, JobError, Run, RunToken,
-    finish::{Ending, append_error, give_back, job_to, last_error_text},
+    error_history::{append_error, last_error_text},
+    finish::{Ending, job_to},
     queries::existing_job,
+    retry::give_back,
     run::job_is_running_as_of_row,
 };
 use crate::{
@@ -181,7 +183,16 @@ pub async fn release_expired<D: TransactionSource>(
     db: &D,
     strategy: ClaimStrategy,
 ) -> Result<Vec<ExpiredRun>, JobError> {
-    with_retrying_transaction(db, "release expired", RetryPolicy::default(), |txn| {
+    release_expired_with(db, strategy, RetryPolicy::default()).await
+}
+
+/// [`release_expired`], tried as often as the policy says.
+pub(crate) async fn release_expired_with<D: TransactionSource>(
+    db: &D,
+    strategy: ClaimStrategy,
+    policy: RetryPolicy,
+) -> Result<Vec<ExpiredRun>, JobError> {
+    with_retrying_transaction(db, "release expired", policy, |txn| {
         Box::pin(release_expired_in_txn(txn, strategy))
     })
     .await

@@ -11,15 +11,18 @@ mod claim;
 mod doctor;
 mod enqueue;
 mod error;
+mod error_history;
 mod finish;
 mod lease;
 mod new_job;
 mod queries;
+mod retry;
 mod row;
 mod run;
 mod run_state;
 
 pub use cancel::{cancel_job, cancel_job_in_txn};
+pub(crate) use claim::claim_jobs_with;
 pub use claim::{ClaimRequest, ClaimStrategy, ClaimedJob, claim_job, claim_job_in_txn, claim_jobs};
 pub use doctor::{
     IrregularJob, IrregularJobs, Irregularity, MAX_IRREGULAR, Settlement, find_irregular_jobs,
@@ -28,16 +31,18 @@ pub use doctor::{
 pub(crate) use enqueue::WAKE_UP_CHANNEL;
 pub use enqueue::{enqueue_job, enqueue_job_in_txn, enqueue_jobs_in_txn, wake_workers_in_txn};
 pub use error::JobError;
+pub(crate) use finish::complete_jobs_with;
 pub use finish::{
     CompletedRun, complete_job, complete_job_in_txn, complete_jobs, fail_job, fail_job_in_txn,
-    release_job, retry_job, retry_job_in_txn,
 };
+pub(crate) use lease::release_expired_with;
 pub use lease::{
     ExpiredRun, Extended, WaitingWork, extend_leases, extend_locked_lease, release_expired,
     release_owned, waiting_work,
 };
 pub use new_job::{DEFAULT_MAX_ATTEMPTS, DISCOVERY_KEY, DISCOVERY_TIME_LIMIT, NewJob, StartAt};
 pub use queries::{JobCursor, JobFilter, count_jobs, find_job, list_jobs};
+pub use retry::{Interruption, interrupt_job, release_job, retry_job, retry_job_in_txn};
 pub use row::Job;
 pub use run::{Run, RunToken, record_progress_in_txn};
 pub(crate) use run::{forget_run, refuse_if_lost};

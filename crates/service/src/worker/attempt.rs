@@ -5,21 +5,25 @@ use std::{any::Any, panic::AssertUnwindSafe, sync::Arc, time::Duration};
 use backon::{BackoffBuilder, ExponentialBuilder};
 use futures_util::FutureExt;
 use outreach_domain::{JobStatus, excerpt};
+use serde_json::Value;
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, debug, info, info_span, warn};
 
 use super::{
     AttemptEnd, Completion, JobContext, JobFailure, JobHandler, Stop,
+    bounded::{Cut, bounded},
     builder::Shared,
     completion::Recorded,
     handler::{Remedy, describe},
     heartbeat::HeldRun,
+    place::Place,
 };
 use crate::{
     connect::Tenant,
     jobs::{
-        ClaimedJob, CompletedRun, JobError, Run, complete_job, fail_job, forget_run, release_job,
-        retry_job,
+        ClaimedJob, CompletedRun, Interruption, JobError, Run, complete_job, fail_job, forget_run,
+        interrupt_job, release_job, retry_job,
     },
     transaction::settle_unknown_outcome,
 };
@@ -30,21 +34,15 @@ const MAX_PANIC_CHARS: usize = 300;
 /// How long an interrupted job waits, a quarter more or less by chance.
 const INTERRUPTION_DELAY: Duration = Duration::from_secs(1);
 
-/// What is to be recorded.
-enum Outcome {
-    Handled(Result<Completion, JobFailure>),
-    Stopped(Stop),
-    Overdue,
-    ShutDown,
-}
-
 /// Runs the handler of a job and records how it ended. `claimed_at` is a time
-/// before the claim was sent.
+/// before the claim was sent. Once `abandon` is cancelled, a job that is still
+/// under way is given back.
 pub(super) async fn attempt(
     shared: Arc<Shared>,
-    tenant: Tenant,
+    place: Place,
     claimed: ClaimedJob,
     claimed_at: Instant,
+    abandon: CancellationToken,
 ) -> AttemptEnd {
     let run = claimed.run;
     let span = info_span!(
@@ -53,12 +51,13 @@ pub(super) async fn attempt(
         run = %run.token,
         kind = %claimed.kind,
         attempt = claimed.attempt,
-        schema = tenant.schema_name(),
+        schema = place.schema_name(),
     );
     async move {
-        let mut held = shared.heartbeats.hold(&tenant, run, claimed_at);
-        let outcome = outcome(&shared, &tenant, &claimed, &mut held).await;
-        let end = record(&shared, &tenant, &claimed, outcome, &mut held).await;
+        let Place { tenant, own } = place;
+        let mut held = shared.heartbeats.hold(&own, run, claimed_at);
+        let outcome = handle(&shared, tenant, &claimed, &mut held, &abandon).await;
+        let end = record(&shared, &own, &claimed, outcome, &mut held).await;
         info!(?end, "an attempt ended");
         end
     }
@@ -66,36 +65,22 @@ pub(super) async fn attempt(
     .await
 }
 
-async fn outcome(
+async fn handle(
     shared: &Shared,
-    tenant: &Tenant,
+    tenant: Tenant,
     claimed: &ClaimedJob,
     held: &mut HeldRun,
-) -> Outcome {
+    abandon: &CancellationToken,
+) -> Result<Result<Completion, JobFailure>, Cut> {
     let Some(handler) = shared.handlers.get(&claimed.kind) else {
         // Only kinds with a handler are claimed; a job that was claimed by its
         // key may be of any.
         let reason = format!("this worker has no handler for {} jobs", claimed.kind);
-        return Outcome::Handled(Err(JobFailure::permanent(reason)));
+        return Ok(Err(JobFailure::permanent(reason)));
     };
-    // A wait of no time would still let the handler begin.
-    if claimed.time_left == Some(Duration::ZERO) {
-        return Outcome::Overdue;
-    }
-    let context = JobContext::new(claimed.clone(), tenant.clone());
-    let deadline = async {
-        match claimed.time_left {
-            Some(time) => tokio::time::sleep(time).await,
-            None => std::future::pending().await,
-        }
-    };
-    tokio::select! {
-        biased;
-        stop = held.stopped() => Outcome::Stopped(stop),
-        () = deadline => Outcome::Overdue,
-        () = shared.abandon.cancelled() => Outcome::ShutDown,
-        result = call(handler.as_ref(), &context) => Outcome::Handled(result),
-    }
+    let context = JobContext::new(claimed.clone(), tenant);
+    let work = call(handler.as_ref(), &context);
+    bounded(held, claimed.time_left, abandon, work).await
 }
 
 /// A handler that panics has failed, and takes nobody along.
@@ -123,31 +108,26 @@ async fn record(
     shared: &Shared,
     tenant: &Tenant,
     claimed: &ClaimedJob,
-    outcome: Outcome,
+    outcome: Result<Result<Completion, JobFailure>, Cut>,
     held: &mut HeldRun,
 ) -> AttemptEnd {
     let run = claimed.run;
     let failure = match outcome {
-        Outcome::Stopped(Stop::Lost) => return lose(tenant, run).await,
-        Outcome::Stopped(Stop::LeaseEnded) => {
+        Err(Cut::Stopped(Stop::Lost)) => return lose(tenant, run).await,
+        Err(Cut::Stopped(Stop::LeaseEnded)) => {
             let reason = "no heartbeat came through for as long as the lease is".to_owned();
             return AttemptEnd::Unrecorded { reason };
         }
-        Outcome::ShutDown => {
-            let ending = Ending::Release {
-                delay: Duration::ZERO,
-            };
-            return write(tenant, run, held, &ending, false).await;
-        }
-        Outcome::Overdue => {
+        Err(Cut::Abandoned) => return write(tenant, run, held, &Ending::Release, false).await,
+        Err(Cut::Overdue) => {
             let reason = "Job timed out: its deadline has passed".to_owned();
             JobFailure::permanent(reason)
         }
-        Outcome::Handled(Ok(Completion::Ended)) => return AttemptEnd::Completed,
-        Outcome::Handled(Ok(Completion::Done(result))) => {
+        Ok(Ok(Completion::Ended)) => return AttemptEnd::Completed,
+        Ok(Ok(Completion::Done(result))) => {
             return complete(shared, tenant, CompletedRun { run, result }, held).await;
         }
-        Outcome::Handled(Err(failure)) => failure,
+        Ok(Err(failure)) => failure,
     };
     let JobFailure {
         reason,
@@ -160,8 +140,10 @@ async fn record(
             warn!(reason, "a job was interrupted");
             // What is away may be something of the handler's own; then the job
             // would come back at once, again and again.
-            Ending::Release {
+            Ending::Interrupt {
+                reason,
                 delay: shared.jittered(INTERRUPTION_DELAY),
+                progress: claimed.progress.clone(),
             }
         }
         Remedy::None => Ending::Fail { reason, result },
@@ -212,7 +194,7 @@ fn stopped(stop: Stop) -> AttemptEnd {
     match stop {
         Stop::Lost => AttemptEnd::Lost,
         Stop::LeaseEnded => AttemptEnd::Unrecorded {
-            reason: "the database could not be reached until the lease ended".to_owned(),
+            reason: "the end could not be written until the lease ended".to_owned(),
         },
     }
 }
@@ -220,20 +202,23 @@ fn stopped(stop: Stop) -> AttemptEnd {
 /// What the transaction at the end of an attempt writes.
 enum Ending {
     Complete {
-        result: Option<serde_json::Value>,
+        result: Option<Value>,
     },
     Fail {
         reason: String,
-        result: Option<serde_json::Value>,
+        result: Option<Value>,
     },
     Retry {
         reason: String,
         delay: Duration,
-        result: Option<serde_json::Value>,
+        result: Option<Value>,
     },
-    Release {
+    Interrupt {
+        reason: String,
         delay: Duration,
+        progress: Option<Value>,
     },
+    Release,
 }
 
 impl Ending {
@@ -253,8 +238,20 @@ impl Ending {
                 delay,
                 result,
             } => retry_job(tenant, run, reason, *delay, result.clone()).await,
-            Self::Release { delay } => {
-                release_job(tenant, run, *delay).await?;
+            Self::Interrupt {
+                reason,
+                delay,
+                progress,
+            } => {
+                let interruption = Interruption {
+                    reason,
+                    delay: *delay,
+                    progress: progress.as_ref(),
+                };
+                interrupt_job(tenant, run, interruption).await
+            }
+            Self::Release => {
+                release_job(tenant, run, Duration::ZERO).await?;
                 Ok(JobStatus::Pending)
             }
         }
@@ -267,7 +264,9 @@ impl Ending {
             Self::Complete { .. } => status == JobStatus::Completed,
             Self::Fail { .. } => status == JobStatus::Failed,
             // Another worker may have it already.
-            Self::Retry { .. } | Self::Release { .. } => status != JobStatus::Cancelled,
+            Self::Retry { .. } | Self::Interrupt { .. } | Self::Release => {
+                status != JobStatus::Cancelled
+            }
         };
         if fits {
             self.end(status)
@@ -279,22 +278,26 @@ impl Ending {
     fn end(&self, became: JobStatus) -> AttemptEnd {
         match self {
             Self::Complete { .. } => AttemptEnd::Completed,
-            Self::Release { .. } => AttemptEnd::Released,
+            Self::Release => AttemptEnd::Released,
+            Self::Interrupt { .. } if became != JobStatus::Failed => AttemptEnd::Released,
             Self::Retry { reason, delay, .. } if became != JobStatus::Failed => {
                 AttemptEnd::Retried {
                     reason: reason.clone(),
                     delay: *delay,
                 }
             }
-            Self::Fail { reason, .. } | Self::Retry { reason, .. } => AttemptEnd::Failed {
+            Self::Fail { reason, .. }
+            | Self::Retry { reason, .. }
+            | Self::Interrupt { reason, .. } => AttemptEnd::Failed {
                 reason: reason.clone(),
             },
         }
     }
 }
 
-/// Tries as long as the run is held: the database may be away for a while, and
-/// what the attempt did should not be done again.
+/// Tries as long as the run is held: the database may be away for a while, or
+/// somebody may have locked the rows, and what the attempt did should not be
+/// done again.
 /// `unknown` says that a commit of the same ending may have happened already.
 async fn write(
     tenant: &Tenant,
@@ -324,7 +327,7 @@ async fn write(
             {
                 unknown = true;
                 settle_unknown_outcome(tenant, error).await;
-            } else if !error.is_unreachable() {
+            } else if !error.is_unreachable() && !error.is_retryable() {
                 let reason = describe(&error);
                 warn!(reason, "the end of a job was not recorded");
                 return AttemptEnd::Unrecorded { reason };

@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use super::{
     AttemptEnd, Backoff, Heartbeats, JobHandler, WorkerEvent, attempt::attempt,
-    completion::Completions,
+    completion::Completions, place::Place,
 };
 use crate::{
     connect::Tenant,
@@ -229,8 +229,11 @@ impl WorkerBuilder {
         let mut kinds: Vec<JobKind> = self.handlers.keys().cloned().collect();
         // The same statement from each worker with the same handlers.
         kinds.sort();
+        let places = self.tenants.iter();
         Ok(Worker {
-            tenants: self.tenants,
+            places: places
+                .map(|tenant| Place::new(tenant, self.lease))
+                .collect(),
             kinds,
             batch: self.batch,
             concurrency: self.concurrency as usize,
@@ -243,9 +246,8 @@ impl WorkerBuilder {
             shared: Arc::new(Shared {
                 handlers: self.handlers,
                 heartbeats: Heartbeats::start(self.lease),
-                completions: Completions::start(),
+                completions: Completions::default(),
                 lease: self.lease,
-                abandon: CancellationToken::new(),
                 backoff: self.backoff,
                 random: Mutex::new(self.seed.map_or_else(Rng::new, Rng::with_seed)),
                 watch: self.watch,
@@ -266,7 +268,7 @@ impl fmt::Debug for WorkerBuilder {
 
 /// Claims jobs and runs them. See [`WorkerBuilder`].
 pub struct Worker {
-    pub(super) tenants: Vec<Tenant>,
+    pub(super) places: Vec<Place>,
     pub(super) kinds: Vec<JobKind>,
     pub(super) batch: u32,
     pub(super) concurrency: usize,
@@ -284,8 +286,6 @@ pub(super) struct Shared {
     pub(super) heartbeats: Heartbeats,
     pub(super) completions: Completions,
     pub(super) lease: Duration,
-    /// Jobs that are still under way have to be given back.
-    pub(super) abandon: CancellationToken,
     backoff: Backoff,
     random: Mutex<Rng>,
     watch: Arc<Watch>,
@@ -352,13 +352,9 @@ impl Worker {
         claimed: ClaimedJob,
         claimed_at: Instant,
     ) -> AttemptEnd {
-        attempt(
-            Arc::clone(&self.shared),
-            tenant.clone(),
-            claimed,
-            claimed_at,
-        )
-        .await
+        let place = Place::new(tenant, self.shared.lease);
+        let shared = Arc::clone(&self.shared);
+        attempt(shared, place, claimed, claimed_at, CancellationToken::new()).await
     }
 }
 
@@ -367,7 +363,7 @@ impl fmt::Debug for Worker {
         f.debug_struct("Worker")
             .field("owner", &self.owner)
             .field("kinds", &self.kinds)
-            .field("tenants", &self.tenants.len())
+            .field("tenants", &self.places.len())
             .field("concurrency", &self.concurrency)
             .finish_non_exhaustive()
     }

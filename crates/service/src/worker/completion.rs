@@ -1,29 +1,50 @@
-//! Completes the jobs that end at the same moment in one transaction: while
-//! one commits, the next gathers.
+//! Completes the jobs of a tenant that end at the same moment in one
+//! transaction: while one commits, the next gathers.
+
+use std::{
+    collections::HashMap,
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
 
 use tokio::{
     sync::{mpsc, oneshot},
-    task::JoinHandle,
+    task::JoinSet,
 };
 
 use crate::{
     connect::Tenant,
-    jobs::{CompletedRun, JobError, Run, complete_jobs},
+    jobs::{CompletedRun, JobError, Run, complete_jobs_with},
+    transaction::RetryPolicy,
 };
 
 /// Jobs in one transaction.
 const BATCH: usize = 500;
 
-/// The way to the task that completes jobs. The task ends with it.
-#[derive(Debug)]
+/// One job whose row is locked must not hold up those that end with it; after
+/// this each is tried by itself.
+const PATIENCE: RetryPolicy = RetryPolicy {
+    max_attempts: 2,
+    first_delay: Duration::from_millis(10),
+    max_delay: Duration::from_millis(100),
+};
+
+/// The ways to the tasks that complete jobs, one for each tenant, so that none
+/// waits for another one whose tables are locked. They end with this value.
+#[derive(Debug, Default)]
 pub(super) struct Completions {
-    sender: mpsc::UnboundedSender<Request>,
-    task: JoinHandle<()>,
+    tasks: Mutex<Tasks>,
+}
+
+#[derive(Debug, Default)]
+struct Tasks {
+    /// By schema, which is what tells the tenants of a worker apart.
+    senders: HashMap<Option<String>, mpsc::UnboundedSender<Request>>,
+    running: JoinSet<()>,
 }
 
 #[derive(Debug)]
 struct Request {
-    tenant: Tenant,
     completed: CompletedRun,
     answer: oneshot::Sender<Recorded>,
 }
@@ -42,34 +63,33 @@ pub(super) enum Recorded {
 }
 
 impl Completions {
-    pub(super) fn start() -> Self {
-        let (sender, receiver) = mpsc::unbounded_channel();
-        let task = tokio::spawn(complete(receiver));
-        Self { sender, task }
-    }
-
     /// Completes a job, with others that end at the same moment.
     pub(super) async fn complete(&self, tenant: &Tenant, completed: CompletedRun) -> Recorded {
         let (answer, answered) = oneshot::channel();
-        let request = Request {
-            tenant: tenant.clone(),
-            completed,
-            answer,
-        };
-        if self.sender.send(request).is_err() {
+        if self.send(tenant, Request { completed, answer }).is_err() {
             return Recorded::No;
         }
         answered.await.unwrap_or(Recorded::No)
     }
-}
 
-impl Drop for Completions {
-    fn drop(&mut self) {
-        self.task.abort();
+    fn send(
+        &self,
+        tenant: &Tenant,
+        request: Request,
+    ) -> Result<(), mpsc::error::SendError<Request>> {
+        let mut tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
+        let schema = tenant.schema_name().map(str::to_owned);
+        let Tasks { senders, running } = &mut *tasks;
+        let sender = senders.entry(schema).or_insert_with(|| {
+            let (sender, receiver) = mpsc::unbounded_channel();
+            running.spawn(complete(tenant.clone(), receiver));
+            sender
+        });
+        sender.send(request)
     }
 }
 
-async fn complete(mut receiver: mpsc::UnboundedReceiver<Request>) {
+async fn complete(tenant: Tenant, mut receiver: mpsc::UnboundedReceiver<Request>) {
     let mut requests = Vec::new();
     // As many as wait, no fewer than one; nobody waits for a batch to be full.
     while receiver.recv_many(&mut requests, BATCH).await > 0 {
@@ -81,18 +101,11 @@ async fn complete(mut receiver: mpsc::UnboundedReceiver<Request>) {
         {
             requests.push(request);
         }
-        while let Some(first) = requests.first() {
-            let tenant = first.tenant.clone();
-            let (same, others) = requests
-                .into_iter()
-                .partition(|r| r.tenant.schema_name() == tenant.schema_name());
-            complete_of(&tenant, same).await;
-            requests = others;
-        }
+        complete_together(&tenant, std::mem::take(&mut requests)).await;
     }
 }
 
-async fn complete_of(tenant: &Tenant, requests: Vec<Request>) {
+async fn complete_together(tenant: &Tenant, requests: Vec<Request>) {
     let (runs, answers): (Vec<CompletedRun>, Vec<(Run, oneshot::Sender<Recorded>)>) = requests
         .into_iter()
         .map(|request| {
@@ -100,7 +113,7 @@ async fn complete_of(tenant: &Tenant, requests: Vec<Request>) {
             (request.completed, (run, request.answer))
         })
         .unzip();
-    let outcome = complete_jobs(tenant, &runs).await;
+    let outcome = complete_jobs_with(tenant, &runs, PATIENCE).await;
     if let Err(error) = &outcome {
         tracing::debug!(%error, jobs = runs.len(), "completing together failed");
     }

@@ -22,7 +22,7 @@ pub enum AttemptEnd {
         delay: Duration,
     },
     /// The job was given back and goes on elsewhere; the attempt does not
-    /// count.
+    /// count, unless it is one of many in a row that were interrupted.
     Released,
     /// The job was cancelled, ended by another backend, or is another worker's
     /// by now. Nothing was written.
@@ -93,6 +93,8 @@ pub struct WorkerReport {
     pub lost: u64,
     /// Attempts whose end could not be recorded.
     pub unrecorded: u64,
+    /// Tenants whose jobs could not be looked for when the worker ended.
+    pub unserved: u64,
 }
 
 impl WorkerReport {

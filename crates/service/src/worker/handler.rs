@@ -19,7 +19,9 @@ use crate::{
 /// its time is over, or the worker stops. What it had committed stays, and the
 /// next attempt has to begin where that ends. Each transaction of it should
 /// begin with [`record_progress_in_txn`], which proves the run, or end with
-/// [`complete_job_in_txn`](crate::jobs::complete_job_in_txn).
+/// [`complete_job_in_txn`](crate::jobs::complete_job_in_txn). A transaction of
+/// its [`tenant`](JobContext::tenant) in which nothing happens for as long as
+/// the lease is ended by PostgreSQL.
 #[async_trait]
 pub trait JobHandler: Send + Sync + 'static {
     /// Does the job, or says why not.
@@ -159,7 +161,8 @@ impl JobFailure {
     }
 
     /// The job is not to blame: the database went away. It is given back and
-    /// goes on as soon as can be; the attempt does not count.
+    /// goes on after about a second; the attempt does not count, up to three
+    /// times in a row without progress.
     #[must_use]
     pub fn interrupted(reason: impl Into<String>) -> Self {
         Self::new(reason, Remedy::Resume)
@@ -173,13 +176,17 @@ impl JobFailure {
     }
 }
 
-/// The error with its causes, in one line.
+/// The error with its causes, in one line. A cause that the error tells itself,
+/// as those of the database do, is not told again.
 pub(crate) fn describe(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
+        let told = cause.to_string();
+        if !text.contains(&told) {
+            text.push_str(": ");
+            text.push_str(&told);
+        }
         source = cause.source();
     }
     text

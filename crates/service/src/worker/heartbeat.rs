@@ -6,6 +6,7 @@ use std::{
     time::Duration,
 };
 
+use futures_util::{StreamExt, stream};
 use tokio::{
     sync::watch,
     task::JoinSet,
@@ -17,6 +18,9 @@ use crate::{
     connect::Tenant,
     jobs::{Run, extend_leases, extend_locked_lease},
 };
+
+/// Rows that are waited for at the same time; each takes a connection.
+const MAX_WAITING: usize = 4;
 
 /// Why a run has to stop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -169,7 +173,7 @@ fn period(lease: Duration) -> Duration {
     (lease / 3).max(Duration::from_millis(1))
 }
 
-/// First those whose rows are free, then the others one by one.
+/// First those whose rows are free, then the others, each by itself.
 async fn renew(shared: &Shared, tenant: &Tenant, runs: Vec<Run>) {
     let sent = Instant::now();
     let extended = match extend_leases(tenant, &runs, shared.lease).await {
@@ -185,7 +189,7 @@ async fn renew(shared: &Shared, tenant: &Tenant, runs: Vec<Run>) {
         .collect();
     shared.renewed(&renewed, sent);
     shared.lost(&extended.lost);
-    for run in extended.locked {
+    let locked = stream::iter(extended.locked).map(async |run| {
         let sent = Instant::now();
         match extend_locked_lease(tenant, run, shared.lease).await {
             Ok(true) => shared.renewed(&[run], sent),
@@ -193,7 +197,8 @@ async fn renew(shared: &Shared, tenant: &Tenant, runs: Vec<Run>) {
             Ok(false) => {}
             Err(error) => warn!(%error, job = %run.job, "a lease was not renewed"),
         }
-    }
+    });
+    locked.buffer_unordered(MAX_WAITING).collect::<()>().await;
 }
 
 /// Stops runs when their leases end, whatever the database does.

@@ -11,18 +11,24 @@
 
 mod attempt;
 mod backoff;
+mod bounded;
 mod builder;
 mod completion;
 mod event;
 mod handler;
 mod heartbeat;
+mod outages;
+mod place;
 mod run;
+mod serve;
 mod turns;
 mod wake_up;
 
 pub use backoff::Backoff;
+pub(crate) use bounded::{Cut, bounded};
 pub use builder::{Worker, WorkerBuilder, WorkerError};
 pub use event::{AttemptEnd, WorkerEvent, WorkerReport};
 pub(crate) use handler::describe;
 pub use handler::{Completion, JobContext, JobFailure, JobHandler};
 pub(crate) use heartbeat::{Heartbeats, Stop};
+pub(crate) use place::Place;

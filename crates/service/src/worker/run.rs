@@ -1,7 +1,16 @@
 //! The loop of a worker: look, claim, run, until it is told to stop.
+//!
+//! Looks and claims of several tenants are under way at the same time, at most
+//! one for each, so that a tenant whose tables are locked holds up no other. A
+//! claim reserves the room that its jobs will take.
 
 use std::{sync::Arc, time::Duration};
 
+use futures_util::{
+    StreamExt,
+    future::{BoxFuture, join_all},
+    stream::FuturesUnordered,
+};
 use outreach_domain::JobId;
 use tokio::{
     sync::mpsc,
@@ -13,17 +22,15 @@ use tracing::{error, info, warn};
 
 use super::{
     AttemptEnd, Worker, WorkerEvent, WorkerReport, attempt::attempt, handler::describe,
-    turns::Turns, wake_up::listen,
+    outages::Outages, serve::Served, turns::Turns, wake_up::listen,
 };
-use crate::jobs::{
-    ClaimRequest, JobError, RunToken, claim_jobs, release_expired, release_owned, waiting_work,
-};
-
-/// The longest wait between two attempts to reach a database that is away.
-const MAX_UNREACHABLE_WAIT: Duration = Duration::from_secs(5);
+use crate::jobs::{ClaimedJob, JobError, release_owned};
 
 /// How long jobs that have to be given back may take to do so.
 const RELEASE_TIME: Duration = Duration::from_secs(5);
+
+/// Looks at the same time; each takes a connection.
+const MAX_LOOKS: usize = 4;
 
 /// When a worker ends by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,7 +44,8 @@ type Attempts = JoinSet<(JobId, AttemptEnd)>;
 impl Worker {
     /// Claims and runs jobs until `shutdown` is cancelled. Then it claims no
     /// more, lets its jobs end within the [grace](super::WorkerBuilder::grace),
-    /// gives back those that have not, and returns.
+    /// gives back those that have not, and returns, at the latest five seconds
+    /// after the grace.
     ///
     /// A database that goes away is waited for, however long it takes.
     pub async fn run(&self, shutdown: CancellationToken) -> WorkerReport {
@@ -46,49 +54,50 @@ impl Worker {
 
     /// [`run`](Self::run), until there is nothing that it could start now and
     /// nothing of its own is under way. Jobs that start later, and those of
-    /// other workers, are not waited for.
+    /// other workers, are not waited for. A tenant whose jobs can't be looked
+    /// for, three times in a row and with an answer of the database, is given
+    /// up and [reported](WorkerReport::unserved).
     pub async fn run_until_idle(&self, shutdown: CancellationToken) -> WorkerReport {
         self.work(shutdown, Until::Idle).await
     }
 
     async fn work(&self, shutdown: CancellationToken, until: Until) -> WorkerReport {
         let mut state = State::new(self);
-        info!(owner = self.owner, "a worker starts");
+        info!(owner = &*self.owner, "a worker starts");
         while !shutdown.is_cancelled() {
-            // Whether an idle worker may end, each tenant has to say itself. One
-            // that can't be reached is not asked more often for it.
-            let may_end = until == Until::Idle && state.attempts.is_empty();
-            if may_end && state.failures == 0 {
-                state.turns.wake_all(Instant::now());
-            }
-            let found = state.serve_until(&shutdown).await;
-            if may_end && found == Found::Nothing && state.failures == 0 {
+            state.serve();
+            if until == Until::Idle && state.is_idle() {
                 break;
             }
-            state.wait(&shutdown).await;
+            tokio::select! {
+                biased;
+                () = shutdown.cancelled() => {}
+                () = state.next_event() => {}
+            }
         }
         state.end(shutdown.is_cancelled()).await
     }
 }
 
-/// What a round over the tenants brought.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Found {
-    /// Nothing can be started now.
-    Nothing,
-    /// Something was claimed, may be there, or nobody could look.
-    Something,
-}
-
 struct State<'w> {
     worker: &'w Worker,
     attempts: Attempts,
+    /// Looks and claims under way.
+    serving: FuturesUnordered<BoxFuture<'w, Served>>,
+    looks: usize,
+    /// The jobs that the claims under way may bring.
+    reserved: usize,
     turns: Turns,
+    outages: Outages,
+    /// Grows with each attempt that ends: what was seen before may have changed.
+    epoch: u64,
+    /// The last epoch in which each tenant had nothing to start.
+    empty_in: Vec<Option<u64>>,
     report: WorkerReport,
     woken: mpsc::Receiver<Option<String>>,
-    failures: u32,
-    /// The tenants that could not be looked at the last time.
-    away: Vec<bool>,
+    /// Jobs that are still under way have to be given back.
+    abandon: CancellationToken,
+    is_ending: bool,
     /// Ends the task that listens.
     _listening: Option<JoinSet<()>>,
 }
@@ -98,146 +107,165 @@ impl<'w> State<'w> {
         let (wake, woken) = mpsc::channel(64);
         let listening = worker.listens.then(|| {
             let mut task = JoinSet::new();
-            task.spawn(listen(worker.tenants[0].pool().clone(), wake));
+            task.spawn(listen(worker.places[0].own.pool().clone(), wake));
             task
         });
+        let tenants = worker.places.len();
         Self {
             worker,
             attempts: JoinSet::new(),
-            turns: Turns::new(worker.tenants.len(), Instant::now()),
+            serving: FuturesUnordered::new(),
+            looks: 0,
+            reserved: 0,
+            turns: Turns::new(tenants, Instant::now()),
+            outages: Outages::new(tenants, worker.poll_interval),
+            epoch: 0,
+            empty_in: vec![None; tenants],
             report: WorkerReport::default(),
             woken,
-            failures: 0,
-            away: vec![false; worker.tenants.len()],
+            abandon: CancellationToken::new(),
+            is_ending: false,
             _listening: listening,
         }
     }
 
     fn room(&self) -> usize {
-        self.worker.concurrency.saturating_sub(self.attempts.len())
+        let taken = self.attempts.len() + self.reserved;
+        self.worker.concurrency.saturating_sub(taken)
     }
 
-    /// [`serve`](Self::serve), which is not cut off by a shutdown: a claim whose
-    /// answer is dropped would hold its jobs until their leases end.
-    async fn serve_until(&mut self, shutdown: &CancellationToken) -> Found {
-        let grace = self.worker.grace;
-        let late = async {
-            shutdown.cancelled().await;
-            tokio::time::sleep(grace).await;
-        };
-        tokio::select! {
-            found = self.serve(shutdown) => found,
-            () = late => Found::Something,
-        }
-    }
-
-    /// Looks at the tenants whose turn it is, and claims as much as there is
-    /// room for.
-    async fn serve(&mut self, shutdown: &CancellationToken) -> Found {
-        let mut found = Found::Nothing;
-        let ready = self.turns.ready(Instant::now());
-        let mut waiting = ready.len();
-        for tenant in ready {
-            if shutdown.is_cancelled() {
-                return Found::Something;
+    /// Begins the looks that are due and the claims that there is room for.
+    fn serve(&mut self) {
+        let worker = self.worker;
+        if self.room() > 0 {
+            for tenant in self.turns.due(Instant::now()) {
+                if self.looks == MAX_LOOKS {
+                    break;
+                }
+                self.looks += 1;
+                self.turns.begin(tenant);
+                let look = worker.look_at(tenant, self.epoch);
+                self.serving.push(Box::pin(look));
             }
-            match self.serve_one(tenant, waiting).await {
-                Ok(looked) => {
-                    self.reachable(tenant);
-                    if looked == Found::Something {
-                        found = Found::Something;
-                    }
-                }
-                Err(error) => {
-                    found = Found::Something;
-                    self.unreachable(tenant, &error);
-                }
+        }
+        let claimable = self.turns.claimable();
+        // Those that are looked at now may have something too.
+        let mut waiting = claimable.len() + self.looks;
+        for tenant in claimable {
+            let share = self.room().div_ceil(waiting);
+            let limit = share.min(worker.batch as usize);
+            if limit == 0 {
+                break;
             }
             waiting -= 1;
+            self.reserved += limit;
+            self.turns.begin(tenant);
+            self.serving
+                .push(Box::pin(worker.claim_from(tenant, limit)));
         }
-        found
     }
 
-    /// `waiting` tenants share the room that there is, this one included.
-    async fn serve_one(&mut self, tenant: usize, waiting: usize) -> Result<Found, JobError> {
-        let now = Instant::now();
-        let mut found = Found::Something;
-        if self.turns.is_due(tenant, now) {
-            found = self.look(tenant).await?;
-            let again_after = self.worker.shared.jittered(self.worker.poll_interval);
-            self.turns.looked(tenant, now, again_after);
-        }
-        let share = self.room().div_ceil(waiting.max(1));
-        let limit = share.min(self.worker.batch as usize);
-        if found == Found::Nothing || limit == 0 {
-            return Ok(found);
-        }
-        let claimed = self.claim(tenant, limit).await?;
-        if claimed > 0 {
-            self.turns.served(tenant);
-        }
-        self.turns.set_more(tenant, claimed == limit);
-        Ok(found)
+    /// Nothing is under way, and no tenant had anything to start since. One that
+    /// answers with errors is not waited for.
+    fn is_idle(&self) -> bool {
+        self.attempts.is_empty()
+            && self.serving.is_empty()
+            && (0..self.empty_in.len()).all(|tenant| {
+                self.empty_in[tenant] == Some(self.epoch) || self.outages.is_given_up(tenant)
+            })
     }
 
-    /// Frees what lost workers had, and says whether there is something to
-    /// claim.
-    async fn look(&mut self, tenant: usize) -> Result<Found, JobError> {
-        let worker = self.worker;
-        let place = &worker.tenants[tenant];
-        let work = waiting_work(place, &worker.kinds).await?;
-        let mut freed = false;
-        if work.expired {
-            for expired in release_expired(place, worker.strategy).await? {
-                warn!(job = %expired.job, became = %expired.became, "a lease ended");
-                worker
-                    .shared
-                    .tell(&WorkerEvent::Expired { job: expired.job });
-                freed = true;
+    /// Waits until something has happened that [`serve`](Self::serve) has to
+    /// know.
+    async fn next_event(&mut self) {
+        let can_look = self.room() > 0 && self.looks < MAX_LOOKS;
+        let due = self.turns.next_due().filter(|_| can_look);
+        let look_again = async {
+            match due {
+                Some(due) => tokio::time::sleep_until(due).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            Some(ended) = self.attempts.join_next(), if !self.attempts.is_empty() => {
+                self.ended(ended);
+                // Those that were completed together with it get as far, so
+                // that one claim fills the room of all.
+                tokio::task::yield_now().await;
+                while let Some(ended) = self.attempts.try_join_next() {
+                    self.ended(ended);
+                }
+            }
+            Some(served) = self.serving.next(), if !self.serving.is_empty() => self.served(served),
+            Some(schema) = self.woken.recv() => self.wake(schema.as_deref()),
+            () = look_again => {}
+        }
+    }
+
+    fn served(&mut self, served: Served) {
+        match served {
+            Served::Looked {
+                tenant,
+                epoch,
+                found,
+            } => {
+                self.looks -= 1;
+                match found {
+                    Ok(found) => {
+                        self.reachable(tenant);
+                        let again = self.worker.shared.jittered(self.worker.poll_interval);
+                        self.turns.looked(tenant, found, Instant::now() + again);
+                        self.empty_in[tenant] = (!found).then_some(epoch);
+                    }
+                    Err(error) => self.unreachable(tenant, &error),
+                }
+            }
+            Served::Claimed {
+                tenant,
+                limit,
+                claimed_at,
+                claimed,
+            } => {
+                self.reserved -= limit;
+                match claimed {
+                    Ok(jobs) => {
+                        self.reachable(tenant);
+                        self.turns
+                            .claimed(tenant, !jobs.is_empty(), jobs.len() == limit);
+                        for job in jobs {
+                            self.begin(tenant, job, claimed_at);
+                        }
+                    }
+                    Err(error) => self.unreachable(tenant, &error),
+                }
             }
         }
-        if work.claimable || freed {
-            return Ok(Found::Something);
-        }
-        self.turns.set_more(tenant, false);
-        Ok(Found::Nothing)
     }
 
-    async fn claim(&mut self, tenant: usize, limit: usize) -> Result<usize, JobError> {
+    fn begin(&mut self, tenant: usize, job: ClaimedJob, claimed_at: Instant) {
         let worker = self.worker;
-        let place = &worker.tenants[tenant];
-        let request = ClaimRequest {
-            limit: u32::try_from(limit).unwrap_or(u32::MAX),
-            ..worker.claim_request()
-        };
-        let claimed_at = Instant::now();
-        let claimed = claim_jobs(place, &request, RunToken::random()).await?;
-        let count = claimed.len();
-        for job in claimed {
-            self.report.claimed += 1;
-            worker.shared.tell(&WorkerEvent::Claimed {
-                job: job.run.job,
-                kind: job.kind.clone(),
-                attempt: job.attempt,
-                schema: place.schema_name().map(str::to_owned),
-            });
-            let (shared, place) = (Arc::clone(&worker.shared), place.clone());
-            self.attempts.spawn(async move {
-                let id = job.run.job;
-                (id, attempt(shared, place, job, claimed_at).await)
-            });
+        let place = worker.places[tenant].clone();
+        self.report.claimed += 1;
+        worker.shared.tell(&WorkerEvent::Claimed {
+            job: job.run.job,
+            kind: job.kind.clone(),
+            attempt: job.attempt,
+            schema: place.schema_name().map(str::to_owned),
+        });
+        let abandon = self.abandon.child_token();
+        if self.is_ending {
+            // Given back before it begins.
+            abandon.cancel();
         }
-        Ok(count)
-    }
-
-    fn schema_of(&self, tenant: usize) -> Option<String> {
-        let name = self.worker.tenants[tenant].schema_name();
-        name.map(str::to_owned)
+        let shared = Arc::clone(&worker.shared);
+        self.attempts.spawn(async move {
+            let id = job.run.job;
+            (id, attempt(shared, place, job, claimed_at, abandon).await)
+        });
     }
 
     fn reachable(&mut self, tenant: usize) {
-        self.failures = 0;
-        if std::mem::take(&mut self.away[tenant]) {
+        if self.outages.reached(tenant) {
             let schema = self.schema_of(tenant);
             self.worker.shared.tell(&WorkerEvent::Reachable { schema });
         }
@@ -250,53 +278,21 @@ impl<'w> State<'w> {
         self.worker
             .shared
             .tell(&WorkerEvent::Unreachable { schema, error });
-        self.away[tenant] = true;
-        let doublings = self.failures.min(16);
-        self.failures = self.failures.saturating_add(1);
-        let wait = self
-            .worker
-            .poll_interval
-            .saturating_mul(1 << doublings)
-            .min(MAX_UNREACHABLE_WAIT.max(self.worker.poll_interval));
-        self.turns.set_more(tenant, false);
+        let wait = self.outages.failed(tenant, !cause.is_unreachable());
         let wait = self.worker.shared.jittered(wait);
-        self.turns.looked(tenant, Instant::now(), wait);
+        self.turns.looked(tenant, false, Instant::now() + wait);
     }
 
-    /// Waits until there is a reason to look again.
-    async fn wait(&mut self, shutdown: &CancellationToken) {
-        loop {
-            let is_full = self.room() == 0;
-            if !is_full && self.turns.any_has_more() {
-                return;
-            }
-            let due = self.turns.next_due(Instant::now());
-            tokio::select! {
-                () = shutdown.cancelled() => return,
-                Some(ended) = self.attempts.join_next(), if !self.attempts.is_empty() => {
-                    self.ended(ended);
-                    // Those that were completed together with it get as far, so
-                    // that one claim fills the room of all.
-                    tokio::task::yield_now().await;
-                    while let Some(ended) = self.attempts.try_join_next() {
-                        self.ended(ended);
-                    }
-                    // The last one may have been what an idle worker waited for.
-                    if self.attempts.is_empty() {
-                        return;
-                    }
-                }
-                Some(schema) = self.woken.recv() => self.wake(schema.as_deref()),
-                () = tokio::time::sleep_until(due), if !is_full => return,
-            }
-        }
+    fn schema_of(&self, tenant: usize) -> Option<String> {
+        let name = self.worker.places[tenant].schema_name();
+        name.map(str::to_owned)
     }
 
     /// A tenant whose schema is not named may be any.
     fn wake(&mut self, schema: Option<&str>) {
         let now = Instant::now();
-        for (index, tenant) in self.worker.tenants.iter().enumerate() {
-            let name = tenant.schema_name();
+        for (index, place) in self.worker.places.iter().enumerate() {
+            let name = place.schema_name();
             if schema.is_none() || name.is_none() || name == schema {
                 self.turns.wake(index, now);
             }
@@ -316,14 +312,26 @@ impl<'w> State<'w> {
                 self.report.unrecorded += 1;
             }
         }
+        self.epoch += 1;
+        if self.attempts.is_empty() {
+            // Whether an idle worker may end, each tenant has to say again. One
+            // that can't be reached is not asked more often for it.
+            let now = Instant::now();
+            for tenant in 0..self.empty_in.len() {
+                if !self.outages.is_away(tenant) {
+                    self.turns.wake(tenant, now);
+                }
+            }
+        }
     }
 
     /// Lets the jobs end, or gives them back.
     async fn end(mut self, in_time: bool) -> WorkerReport {
+        self.is_ending = true;
         if in_time {
             let grace = self.worker.grace;
             if tokio::time::timeout(grace, self.drain()).await.is_err() {
-                self.worker.shared.abandon.cancel();
+                self.abandon.cancel();
             }
         }
         if tokio::time::timeout(RELEASE_TIME, self.release())
@@ -332,7 +340,8 @@ impl<'w> State<'w> {
         {
             warn!("jobs could not be given back; others go on with them when their leases end");
         }
-        info!(owner = self.worker.owner, "a worker ends");
+        self.report.unserved = self.outages.count();
+        info!(owner = &*self.worker.owner, "a worker ends");
         self.report
     }
 
@@ -340,18 +349,32 @@ impl<'w> State<'w> {
     /// is given back too.
     async fn release(&mut self) {
         self.drain().await;
-        for tenant in &self.worker.tenants {
-            match release_owned(tenant, &self.worker.owner).await {
-                Ok(0) => {}
+        let worker = self.worker;
+        let releases = worker
+            .places
+            .iter()
+            .map(|place| release_owned(&place.own, &worker.owner));
+        for released in join_all(releases).await {
+            match released {
                 Ok(jobs) => self.report.released += jobs,
                 Err(error) => warn!(%error, "jobs were not given back"),
             }
         }
     }
 
+    /// A claim is not cut off: one whose answer is dropped would hold its jobs
+    /// until their leases end.
     async fn drain(&mut self) {
-        while let Some(ended) = self.attempts.join_next().await {
-            self.ended(ended);
+        loop {
+            tokio::select! {
+                Some(ended) = self.attempts.join_next(), if !self.attempts.is_empty() => {
+                    self.ended(ended);
+                }
+                Some(served) = self.serving.next(), if !self.serving.is_empty() => {
+                    self.served(served);
+                }
+                else => return,
+            }
         }
     }
 }

@@ -2,11 +2,9 @@
 //! the one that was served last, so that none with many jobs keeps the others
 //! from theirs.
 
-use std::time::Duration;
-
 use tokio::time::Instant;
 
-/// When each tenant is to be looked at next.
+/// When each tenant is to be looked at next, and which have jobs to claim.
 #[derive(Debug)]
 pub(super) struct Turns {
     tenants: Vec<Turn>,
@@ -16,8 +14,12 @@ pub(super) struct Turns {
 #[derive(Debug, Clone, Copy)]
 struct Turn {
     due: Instant,
-    /// The last claim took as many as it asked for.
+    /// A look found something, or the last claim took as many as it asked for.
     has_more: bool,
+    /// A look or a claim is under way.
+    is_busy: bool,
+    /// It was woken while it was looked at, which may have been too early.
+    woken: Option<Instant>,
 }
 
 impl Turns {
@@ -26,6 +28,8 @@ impl Turns {
         let turn = Turn {
             due: now,
             has_more: false,
+            is_busy: false,
+            woken: None,
         };
         Self {
             tenants: vec![turn; tenants],
@@ -33,87 +37,124 @@ impl Turns {
         }
     }
 
-    /// The tenants that are to be looked at now, in their order.
-    pub(super) fn ready(&self, now: Instant) -> Vec<usize> {
+    /// Those that are not busy, in their order.
+    fn in_turn(&self, is_wanted: impl Fn(&Turn) -> bool) -> Vec<usize> {
         let count = self.tenants.len();
         (0..count)
             .map(|offset| (self.next + offset) % count)
-            .filter(|index| self.tenants[*index].has_more || self.tenants[*index].due <= now)
+            .filter(|index| {
+                let turn = &self.tenants[*index];
+                !turn.is_busy && is_wanted(turn)
+            })
             .collect()
     }
 
-    /// Whether the tenant is due for a look, and not only for more of what it
-    /// had.
-    pub(super) fn is_due(&self, tenant: usize, now: Instant) -> bool {
-        self.tenants[tenant].due <= now
+    /// The tenants that are to be looked at now.
+    pub(super) fn due(&self, now: Instant) -> Vec<usize> {
+        self.in_turn(|turn| turn.due <= now)
     }
 
-    /// The earliest time at which one is due.
-    pub(super) fn next_due(&self, now: Instant) -> Instant {
-        let due = self.tenants.iter().map(|turn| turn.due).min();
-        due.unwrap_or(now)
+    /// The tenants that have something to claim.
+    pub(super) fn claimable(&self) -> Vec<usize> {
+        self.in_turn(|turn| turn.has_more)
     }
 
-    /// Whether a tenant has more to claim as soon as there is room.
-    pub(super) fn any_has_more(&self) -> bool {
-        self.tenants.iter().any(|turn| turn.has_more)
+    /// The earliest time at which one is due; none while all are busy.
+    pub(super) fn next_due(&self) -> Option<Instant> {
+        let waiting = self.tenants.iter().filter(|turn| !turn.is_busy);
+        waiting.map(|turn| turn.due).min()
     }
 
-    /// A claim took something; the next tenant comes first from now on.
-    pub(super) fn served(&mut self, tenant: usize) {
-        self.next = (tenant + 1) % self.tenants.len();
+    /// A look or a claim begins.
+    pub(super) fn begin(&mut self, tenant: usize) {
+        let turn = &mut self.tenants[tenant];
+        turn.is_busy = true;
+        turn.woken = None;
     }
 
-    pub(super) fn set_more(&mut self, tenant: usize, has_more: bool) {
-        self.tenants[tenant].has_more = has_more;
+    /// A look has ended; the next one is at this time.
+    pub(super) fn looked(&mut self, tenant: usize, has_more: bool, due: Instant) {
+        let turn = &mut self.tenants[tenant];
+        turn.due = turn.woken.unwrap_or(due);
+        turn.has_more = has_more;
+        turn.is_busy = false;
     }
 
-    pub(super) fn looked(&mut self, tenant: usize, now: Instant, again_after: Duration) {
-        self.tenants[tenant].due = now + again_after;
-    }
-
-    /// All are to be looked at.
-    pub(super) fn wake_all(&mut self, now: Instant) {
-        for turn in &mut self.tenants {
-            turn.due = now;
+    /// A claim has ended. After one that took something the next tenant comes
+    /// first.
+    pub(super) fn claimed(&mut self, tenant: usize, took_any: bool, has_more: bool) {
+        let turn = &mut self.tenants[tenant];
+        turn.has_more = has_more;
+        turn.is_busy = false;
+        if took_any {
+            self.next = (tenant + 1) % self.tenants.len();
         }
     }
 
     /// Somebody said that there is something to do.
     pub(super) fn wake(&mut self, tenant: usize, now: Instant) {
-        self.tenants[tenant].due = now;
+        let turn = &mut self.tenants[tenant];
+        turn.due = now;
+        turn.woken = Some(now);
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     #[test]
-    fn a_tenant_with_many_jobs_comes_after_one_that_is_due() {
+    fn who_was_served_comes_last() {
         let now = Instant::now();
         let mut turns = Turns::new(3, now);
-        for tenant in turns.ready(now) {
-            turns.looked(tenant, now, Duration::from_secs(1));
+        assert_eq!(turns.due(now), [0, 1, 2]);
+        for tenant in 0..3 {
+            turns.begin(tenant);
+            turns.looked(tenant, true, now + Duration::from_secs(1));
         }
-        turns.set_more(0, true);
-        turns.served(0);
-        assert_eq!(turns.ready(now), [0], "the others have nothing yet");
-        let later = now + Duration::from_secs(1);
-        assert_eq!(turns.ready(later), [1, 2, 0]);
-        turns.served(1);
-        assert_eq!(turns.ready(later), [2, 0, 1]);
+        assert_eq!(turns.claimable(), [0, 1, 2]);
+        turns.claimed(0, true, true);
+        assert_eq!(turns.claimable(), [1, 2, 0]);
+        turns.claimed(1, false, false);
+        assert_eq!(turns.claimable(), [2, 0], "it took nothing");
+        turns.claimed(2, true, true);
+        assert_eq!(turns.claimable(), [0, 2]);
+    }
+
+    #[test]
+    fn who_is_busy_is_neither_looked_at_nor_waited_for() {
+        let now = Instant::now();
+        let mut turns = Turns::new(2, now);
+        turns.begin(0);
+        assert_eq!(turns.due(now), [1]);
+        turns.begin(1);
+        assert_eq!((turns.due(now), turns.next_due()), (vec![], None));
+        let later = now + Duration::from_secs(5);
+        turns.looked(1, true, later);
+        turns.begin(1);
+        assert!(turns.claimable().is_empty());
+        turns.claimed(1, true, true);
+        assert_eq!(
+            (turns.claimable(), turns.next_due()),
+            (vec![1], Some(later))
+        );
     }
 
     #[test]
     fn who_is_woken_is_due_at_once() {
         let now = Instant::now();
         let mut turns = Turns::new(2, now);
-        for tenant in turns.ready(now) {
-            turns.looked(tenant, now, Duration::from_secs(5));
+        for tenant in turns.due(now) {
+            turns.looked(tenant, false, now + Duration::from_secs(5));
         }
-        assert_eq!(turns.next_due(now), now + Duration::from_secs(5));
+        assert!(turns.due(now).is_empty());
         turns.wake(1, now);
-        assert_eq!(turns.ready(now), [1]);
+        assert_eq!(turns.due(now), [1]);
+        turns.begin(1);
+        turns.wake(1, now);
+        turns.looked(1, false, now + Duration::from_secs(5));
+        assert_eq!(turns.due(now), [1], "woken while it was looked at");
     }
 }

@@ -21,7 +21,8 @@ matrix_tests! {
     a_terminated_worker_lets_its_job_end_within_the_grace,
     f29_a_killed_worker_leaves_a_job_that_another_one_finishes_after_one_lease,
     f30_a_job_past_its_deadline_fails_in_place_of_going_on_for_ever,
-    two_workers_share_many_jobs_and_nothing_is_done_twice;
+    two_workers_share_many_jobs_and_nothing_is_done_twice,
+    a_worker_whose_tables_go_away_ends_with_an_error_in_place_of_waiting_for_ever;
     on_empty: f18_a_worker_does_not_migrate,
 }
 
@@ -149,7 +150,7 @@ async fn f30_a_job_past_its_deadline_fails_in_place_of_going_on_for_ever(
 }
 
 async fn two_workers_share_many_jobs_and_nothing_is_done_twice(db: TestDb) -> anyhow::Result<()> {
-    const JOBS: u64 = 150;
+    const JOBS: u64 = 1000;
     let folder = folder()?;
     let connection = pool(&db).await;
     let jobs: Vec<NewJob> = (0..JOBS)
@@ -188,6 +189,36 @@ async fn two_workers_share_many_jobs_and_nothing_is_done_twice(db: TestDb) -> an
         .value("select sum(results_saved) from discovery_queries")
         .await?;
     assert_eq!(saved, db.value("select count(*) from prospects").await?);
+    Ok(())
+}
+
+async fn a_worker_whose_tables_go_away_ends_with_an_error_in_place_of_waiting_for_ever(
+    db: TestDb,
+) -> anyhow::Result<()> {
+    let folder = folder()?;
+    let job = detach(&folder, &db).await?;
+    slow_down(&db).await?;
+    let running = work(&folder, &db).arg("--exit-when-idle").spawn()?;
+    until_in_the_middle(&db).await?;
+    db.sql("alter table job_runs rename to somewhere_else")
+        .await?;
+    let output = running.wait().await?;
+    assert_eq!(output.status, Some(2), "{output:?}");
+    assert!(output.stdout.contains("unserved    1\n"), "{output:?}");
+    let lines: Vec<&str> = output.stderr.lines().collect();
+    let [first, second, error] = lines[..] else {
+        panic!("{output:?}");
+    };
+    // The worker looks while the job runs, or after it.
+    let [warning, left] = match first.starts_with("warning") {
+        true => [first, second],
+        false => [second, first],
+    };
+    assert!(warning.contains("jobs can't be claimed"), "{warning}");
+    assert!(warning.contains("job_runs"), "{warning}");
+    assert!(left.contains(&job), "{left}");
+    assert!(left.contains("left until its lease ends"), "{left}");
+    assert!(error.contains("were not done"), "{error}");
     Ok(())
 }
 

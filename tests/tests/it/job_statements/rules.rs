@@ -244,7 +244,8 @@ async fn in_a_tenant_s_schema_each_transaction_begins_by_choosing_it() {
     for (index, sql) in sent.iter().enumerate() {
         match sql.as_str() {
             "BEGIN" => {
-                assert_eq!(sent.get(index + 1).map(String::as_str), Some(choice));
+                let next = sent.get(index + 1).map(String::as_str).unwrap_or_default();
+                assert!(next.starts_with(choice), "{next}");
                 transactions += 1;
                 is_open = true;
             }

@@ -15,7 +15,7 @@ use outreach_service::{
 };
 use outreach_tests::JobDb;
 use serde_json::json;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
 use crate::support::{job_id, strategy};
 
@@ -94,6 +94,35 @@ impl JobHandler for Endless {
     async fn run(&self, job: &JobContext) -> Result<Completion, JobFailure> {
         self.begun.send(job.clone()).unwrap();
         std::future::pending().await
+    }
+}
+
+/// Says that it has begun, and ends with success once it may.
+#[derive(Clone)]
+pub(super) struct Waiting {
+    begun: mpsc::UnboundedSender<JobContext>,
+    may_end: watch::Receiver<bool>,
+}
+
+impl Waiting {
+    pub(super) fn new() -> (
+        Self,
+        mpsc::UnboundedReceiver<JobContext>,
+        watch::Sender<bool>,
+    ) {
+        let (begun, begins) = mpsc::unbounded_channel();
+        let (end, may_end) = watch::channel(false);
+        (Self { begun, may_end }, begins, end)
+    }
+}
+
+#[async_trait]
+impl JobHandler for Waiting {
+    async fn run(&self, job: &JobContext) -> Result<Completion, JobFailure> {
+        self.begun.send(job.clone()).unwrap();
+        let mut may_end = self.may_end.clone();
+        may_end.wait_for(|may_end| *may_end).await.unwrap();
+        Ok(Completion::Done(None))
     }
 }
 

@@ -17,12 +17,12 @@ use outreach_service::{
     worker::{Completion, Worker, WorkerEvent},
 };
 use outreach_tests::TestDb;
-use sea_orm::{DatabaseConnection, EntityTrait};
+use sea_orm::{ConnectionTrait, DatabaseConnection, EntityTrait, TransactionTrait};
 use sea_orm_migration::MigratorTrait;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use super::handlers::{Answering, LIMIT, kind, new_job, next};
+use super::handlers::{Answering, LIMIT, Waiting, kind, new_job, next};
 use crate::support::{Search, job_id, request};
 
 /// In which schema a job was claimed, and when.
@@ -101,6 +101,51 @@ async fn a_tenant_with_many_jobs_does_not_keep_the_others_waiting() {
     // A poll, a quarter of it by chance, and the claim.
     let longest = Duration::from_secs(3);
     assert!(waits.iter().all(|wait| *wait < longest), "{waits:?}");
+}
+
+/// Two of the three can't be looked at, and of one of them a job has just ended.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn tenants_whose_tables_are_locked_hold_up_no_other() {
+    let db = TestDb::empty_postgres().await.unwrap();
+    let pool = migrated(&db).await;
+    let tenants = tenants(&pool);
+    let (handler, mut begun, may_end) = Waiting::new();
+    let (ended, mut ends) = mpsc::unbounded_channel();
+    let worker = Worker::builder_for(tenants.clone())
+        .handle(kind(), handler)
+        .poll_interval(Duration::from_millis(20))
+        .concurrency(4)
+        .watch(move |event| {
+            if let WorkerEvent::Ended { job, .. } = event {
+                ended.send(*job).unwrap();
+            }
+        })
+        .build()
+        .unwrap();
+    enqueue_job(&tenants[0], &new_job(1)).await.unwrap();
+    let shutdown = CancellationToken::new();
+    let working = tokio::spawn({
+        let shutdown = shutdown.clone();
+        async move { worker.run(shutdown).await }
+    });
+    assert_eq!(next(&mut begun).await.id(), job_id(1));
+    let locking = db.connect_plain().await.unwrap();
+    let lock = locking.begin().await.unwrap();
+    for schema in [SCHEMAS[0], SCHEMAS[1]] {
+        let schema = schema.replace('"', "\"\"");
+        let sql = format!("LOCK TABLE \"{schema}\".jobs, \"{schema}\".job_runs");
+        lock.execute_unprepared(&sql).await.unwrap();
+    }
+    may_end.send(true).unwrap();
+    for number in 2..10 {
+        enqueue_job(&tenants[2], &new_job(number)).await.unwrap();
+        assert_eq!(next(&mut ends).await, job_id(number));
+    }
+    // The tables are locked still.
+    shutdown.cancel();
+    lock.rollback().await.unwrap();
+    let report = tokio::time::timeout(LIMIT, working).await.unwrap().unwrap();
+    assert_eq!(report.completed, 9);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -241,7 +241,7 @@ async fn a_claim_whose_reply_was_lost_holds_its_jobs_no_longer_than_the_worker_l
         .build()
         .unwrap();
     enqueue_job(&direct, &new_job(1)).await.unwrap();
-    proxy.set_fault(Fault::SwallowCommitReply);
+    proxy.set_fault(Fault::SwallowReplyToWrites);
     let (shutdown, working) = work(worker);
     proxy.wait_for_faults(1).await.unwrap();
     let claimed = "SELECT count(*) FROM job_runs WHERE run_token IS NOT NULL";

@@ -59,16 +59,31 @@ pub(crate) async fn run(connection: &Connection, arguments: &Work) -> Result<(),
         .watch(move |event| events.say(event))
         .build()?;
     let signals = Signals::catch().map_err(Error::failed)?;
-    let report = work(&worker, signals, arguments.exit_when_idle).await;
+    let (report, end) = work(&worker, signals, arguments.exit_when_idle).await;
     let printed = print(&worker, &report, arguments.json);
     // A database that is away can't be taken leave of.
     if let Err(error) = migrate::close(pool).await {
         tracing::debug!(error = error.message(), "the pool was not closed");
     }
-    printed
+    printed?;
+    // Who ends by a signal does not claim to have done all that there was.
+    if end == End::Idle && report.unserved > 0 {
+        return Err(Error::failed_because(
+            "the jobs that the warning above is about were not done; `outreach audit` tells \
+             whether the tables are as they should be",
+        ));
+    }
+    Ok(())
 }
 
-async fn work(worker: &Worker, mut signals: Signals, exit_when_idle: bool) -> WorkerReport {
+/// Why a worker ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum End {
+    Idle,
+    Signal,
+}
+
+async fn work(worker: &Worker, mut signals: Signals, exit_when_idle: bool) -> (WorkerReport, End) {
     let shutdown = CancellationToken::new();
     let stop = shutdown.clone();
     let working = async {
@@ -80,13 +95,13 @@ async fn work(worker: &Worker, mut signals: Signals, exit_when_idle: bool) -> Wo
     };
     tokio::pin!(working);
     tokio::select! {
-        report = &mut working => return report,
+        report = &mut working => return (report, End::Idle),
         signal = signals.next() => {
             output::say(&format!("{}: ending; no more jobs are begun", signal.name()));
             stop.cancel();
         }
     }
-    working.await
+    (working.await, End::Signal)
 }
 
 fn print(worker: &Worker, report: &WorkerReport, json: bool) -> Result<(), Error> {
@@ -102,6 +117,7 @@ fn print(worker: &Worker, report: &WorkerReport, json: bool) -> Result<(), Error
         ("released", report.released),
         ("lost", report.lost),
         ("unrecorded", report.unrecorded),
+        ("unserved", report.unserved),
     ] {
         let _ = writeln!(text, "{name:<12}{count}");
     }

@@ -2,7 +2,7 @@
 //! for each outage of the database.
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::HashMap,
     fmt::Write as _,
     sync::{Mutex, MutexGuard, PoisonError},
 };
@@ -28,8 +28,8 @@ pub(super) struct Watch {
 #[derive(Debug, Default)]
 struct State {
     under_way: HashMap<JobId, UnderWay>,
-    /// Schemas whose jobs can't be claimed at the moment.
-    away: HashSet<Option<String>>,
+    /// Schemas whose jobs can't be claimed at the moment, and why.
+    away: HashMap<Option<String>, String>,
 }
 
 #[derive(Debug)]
@@ -79,10 +79,10 @@ impl Watch {
             }
             WorkerEvent::Unreachable { schema, error } => {
                 let mut state = self.state();
-                let is_new = state.away.insert(schema.clone());
                 // An outage of the database is one of all schemas.
-                let is_first = is_new && state.away.len() == 1;
-                is_first.then(|| {
+                let is_known = state.away.values().any(|known| known == error);
+                let is_new = state.away.insert(schema.clone(), error.clone()).is_none();
+                (is_new && !is_known).then(|| {
                     let place = self.place(schema.as_deref());
                     let error = excerpt(error, MAX_REASON);
                     format!("warning: jobs can't be claimed{place}: {error}; trying again")
@@ -90,7 +90,7 @@ impl Watch {
             }
             WorkerEvent::Reachable { schema } => {
                 let mut state = self.state();
-                let was_away = state.away.remove(schema);
+                let was_away = state.away.remove(schema).is_some();
                 (was_away && state.away.is_empty()).then(|| "jobs are claimed again".to_owned())
             }
             _ => None,

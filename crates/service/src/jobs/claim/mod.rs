@@ -106,10 +106,20 @@ pub async fn claim_jobs<D: TransactionSource>(
     request: &ClaimRequest<'_>,
     token: RunToken,
 ) -> Result<Vec<ClaimedJob>, JobError> {
+    claim_jobs_with(db, request, token, RetryPolicy::default()).await
+}
+
+/// [`claim_jobs`], tried as often as the policy says.
+pub(crate) async fn claim_jobs_with<D: TransactionSource>(
+    db: &D,
+    request: &ClaimRequest<'_>,
+    token: RunToken,
+    policy: RetryPolicy,
+) -> Result<Vec<ClaimedJob>, JobError> {
     if request.kinds.is_empty() || request.limit == 0 {
         return Ok(Vec::new());
     }
-    with_retrying_transaction(db, "claim jobs", RetryPolicy::default(), |txn| {
+    with_retrying_transaction(db, "claim jobs", policy, |txn| {
         Box::pin(claim_in_txn(txn, request, token))
     })
     .await

@@ -11,10 +11,8 @@ use serde_json::Value;
 use super::{IrregularJob, Irregularity, Settlement, find::condition};
 use crate::{
     jobs::{
-        DISCOVERY_KEY, DISCOVERY_TIME_LIMIT, JobError, NewJob,
-        enqueue::insert_run,
-        finish::{give_back, stored_error},
-        lease::settle,
+        DISCOVERY_KEY, DISCOVERY_TIME_LIMIT, JobError, NewJob, enqueue::insert_run,
+        error_history::stored_error, lease::settle, retry::give_back,
     },
     sql,
     transaction::{RetryPolicy, Transaction, TransactionSource, with_retrying_transaction},
