@@ -18,11 +18,14 @@ use uuid::Uuid;
 /// UPDATE, and in the one text form that times have on SQLite: the one
 /// that the driver binds, which leaves out a fraction of zero.
 pub(crate) fn now(backend: DbBackend) -> SimpleExpr {
+    Expr::cust(now_text(backend))
+}
+
+/// [`now`] as text.
+pub(crate) fn now_text(backend: DbBackend) -> &'static str {
     match backend {
-        DbBackend::Sqlite => {
-            Expr::cust("replace(strftime('%Y-%m-%dT%H:%M:%f+00:00', 'now'), '.000+', '+')")
-        }
-        _ => Expr::cust("statement_timestamp()"),
+        DbBackend::Sqlite => "replace(strftime('%Y-%m-%dT%H:%M:%f+00:00', 'now'), '.000+', '+')",
+        _ => "statement_timestamp()",
     }
 }
 

@@ -7,7 +7,7 @@ use outreach_domain::{JobId, JobStatus, excerpt};
 use outreach_entity::job_runs;
 use sea_orm::{
     ConnectionTrait, DbBackend, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
-    sea_query::{Expr, ExprTrait, LockBehavior, LockType, Order, Query, SelectStatement},
+    sea_query::{Expr, ExprTrait, LockBehavior, LockType, Query},
 };
 use serde_json::Value;
 use uuid::Uuid;
@@ -305,64 +305,4 @@ pub async fn release_owned<D: TransactionSource>(db: &D, owner: &str) -> Result<
         })
     })
     .await
-}
-
-/// What is there to do, as far as a look tells.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct WaitingWork {
-    /// A job may start.
-    pub claimable: bool,
-    /// A lease has ended.
-    pub expired: bool,
-}
-
-/// Looks whether there is something to claim or to release. One statement that
-/// reads, so that an idle worker writes nothing.
-pub async fn waiting_work<C: ConnectionTrait>(
-    db: &C,
-    kinds: &[outreach_domain::JobKind],
-) -> Result<WaitingWork, JobError> {
-    let backend = db.get_database_backend();
-    // The first by the index that a claim or a release walks. EXISTS would drop
-    // the order, and read the table until it meets a row by chance.
-    let first = |mut select: SelectStatement, order: &[job_runs::Column]| {
-        select.expr(Expr::value(1)).from(job_runs::Entity).limit(1);
-        for column in order {
-            select.order_by(*column, Order::Asc);
-        }
-        Expr::SubQuery(None, Box::new(select.into())).is_not_null()
-    };
-    let mut claimable = Expr::value(false);
-    for kind in kinds {
-        let waiting = Query::select()
-            .and_where(job_runs::COLUMN.job_type.eq(kind.as_str()))
-            .and_where(job_runs::COLUMN.run_token.is_null())
-            .and_where(Expr::col(job_runs::Column::RunAt).lte(sql::now(backend)))
-            .take();
-        claimable = claimable.or(first(
-            waiting,
-            &[
-                job_runs::Column::Priority,
-                job_runs::Column::RunAt,
-                job_runs::Column::JobId,
-            ],
-        ));
-    }
-    let expired = Query::select()
-        .and_where(Expr::col(job_runs::Column::LeaseExpiresAt).lt(sql::now(backend)))
-        .take();
-    let look = Query::select()
-        .expr_as(claimable, "claimable")
-        .expr_as(
-            first(expired, &[job_runs::Column::LeaseExpiresAt]),
-            "expired",
-        )
-        .take();
-    let Some(row) = db.query_one(&look).await? else {
-        return Ok(WaitingWork::default());
-    };
-    Ok(WaitingWork {
-        claimable: row.try_get("", "claimable")?,
-        expired: row.try_get("", "expired")?,
-    })
 }

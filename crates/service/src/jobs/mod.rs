@@ -23,7 +23,10 @@ mod run_state;
 
 pub use cancel::{cancel_job, cancel_job_in_txn};
 pub(crate) use claim::claim_jobs_with;
-pub use claim::{ClaimRequest, ClaimStrategy, ClaimedJob, claim_job, claim_job_in_txn, claim_jobs};
+pub use claim::{
+    ClaimRequest, ClaimStrategy, ClaimedJob, WaitingWork, claim_job, claim_job_in_txn, claim_jobs,
+    waiting_work,
+};
 pub use doctor::{
     IrregularJob, IrregularJobs, Irregularity, MAX_IRREGULAR, Settlement, find_irregular_jobs,
     settle_irregular_job,
@@ -37,8 +40,7 @@ pub use finish::{
 };
 pub(crate) use lease::release_expired_with;
 pub use lease::{
-    ExpiredRun, Extended, WaitingWork, extend_leases, extend_locked_lease, release_expired,
-    release_owned, waiting_work,
+    ExpiredRun, Extended, extend_leases, extend_locked_lease, release_expired, release_owned,
 };
 pub use new_job::{DEFAULT_MAX_ATTEMPTS, DISCOVERY_KEY, DISCOVERY_TIME_LIMIT, NewJob, StartAt};
 pub use queries::{JobCursor, JobFilter, count_jobs, find_job, list_jobs};

@@ -21,8 +21,7 @@ matrix_tests! {
     a_terminated_worker_lets_its_job_end_within_the_grace,
     f29_a_killed_worker_leaves_a_job_that_another_one_finishes_after_one_lease,
     f30_a_job_past_its_deadline_fails_in_place_of_going_on_for_ever,
-    two_workers_share_many_jobs_and_nothing_is_done_twice,
-    a_worker_whose_tables_go_away_ends_with_an_error_in_place_of_waiting_for_ever;
+    two_workers_share_many_jobs_and_nothing_is_done_twice;
     on_empty: f18_a_worker_does_not_migrate,
 }
 
@@ -192,9 +191,10 @@ async fn two_workers_share_many_jobs_and_nothing_is_done_twice(db: TestDb) -> an
     Ok(())
 }
 
-async fn a_worker_whose_tables_go_away_ends_with_an_error_in_place_of_waiting_for_ever(
-    db: TestDb,
-) -> anyhow::Result<()> {
+#[tokio::test(flavor = "multi_thread")]
+async fn postgres_a_worker_whose_tables_go_away_ends_with_an_error_in_place_of_waiting_for_ever()
+-> anyhow::Result<()> {
+    let db = TestDb::postgres().await?;
     let folder = folder()?;
     let job = detach(&folder, &db).await?;
     slow_down(&db).await?;

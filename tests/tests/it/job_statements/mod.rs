@@ -25,7 +25,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 /// Parts of texts, each of a statement that [`drive`] sends.
-const SENT: [&str; 20] = [
+const SENT: [&str; 21] = [
     // enqueue
     r#"INSERT INTO "jobs""#,
     r#"INSERT INTO "job_runs""#,
@@ -33,7 +33,8 @@ const SENT: [&str; 20] = [
     r#"WHERE "job_runs"."unique_key" ="#,
     r#"DELETE FROM "jobs" WHERE "jobs"."id" ="#,
     // look, claim
-    r#"AS "claimable""#,
+    "UNION ALL SELECT NULL, NULL, NULL WHERE",
+    "AS is_rest FROM priorities_0",
     r#"UPDATE "job_runs" SET "run_token" ="#,
     r#"RETURNING "id", "params""#,
     // heartbeat: the leases, and a look for the lost

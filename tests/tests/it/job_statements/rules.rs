@@ -271,7 +271,7 @@ async fn a_worker_s_statements_keep_to_the_rules() {
         r#"INSERT INTO "prospects""#,
         r#"INSERT INTO "discovery_queries""#,
         r#"UPDATE "job_runs" SET "errors" ="#,
-        r#"AS "claimable""#,
+        "AS is_rest FROM priorities_0",
         r#""lease_expires_at" IS NOT NULL AND "owner" ="#,
     ] {
         assert!(

@@ -19,6 +19,7 @@ use crate::support::{job_id, strategy, tenant};
 
 job_tests! {
     jobs_are_claimed_by_priority_then_by_time,
+    many_priorities_are_claimed_in_their_order_whatever_starts_later,
     a_job_does_not_start_before_its_time,
     jobs_of_other_kinds_are_left_alone,
     several_kinds_are_claimed_in_one_order,
@@ -78,6 +79,32 @@ async fn jobs_are_claimed_by_priority_then_by_time(jobs: JobDb) {
     let job = find_job(&tenant, job_id(3)).await.unwrap().unwrap();
     assert_eq!(job.status, JobStatus::Running);
     assert!(claim(&jobs, &tenant, &[kind()], 3).await.is_empty());
+}
+
+/// More than are told apart; the first of them have nothing that may start.
+async fn many_priorities_are_claimed_in_their_order_whatever_starts_later(jobs: JobDb) {
+    let tenant = tenant(&jobs).await;
+    let later = StartAt::After(Duration::from_hours(1));
+    let priorities: Vec<i16> = (-30..30).collect();
+    let mut all = Vec::new();
+    for (number, priority) in (0..).zip(&priorities) {
+        all.push(new_job(1000 + number).priority(*priority).start(later));
+        if *priority >= -10 {
+            all.push(new_job(number).priority(*priority));
+        }
+    }
+    enqueue_all(&tenant, &all).await;
+    let mut claimed = Vec::new();
+    loop {
+        let work = waiting_work(&tenant, &[kind()]).await.unwrap();
+        let some = numbers(&claim(&jobs, &tenant, &[kind()], 7).await);
+        assert_eq!(work.claimable, !some.is_empty());
+        if some.is_empty() {
+            break;
+        }
+        claimed.extend(some);
+    }
+    assert_eq!(claimed, (20..60).collect::<Vec<u64>>());
 }
 
 async fn a_job_does_not_start_before_its_time(jobs: JobDb) {

@@ -76,8 +76,7 @@ pub(crate) async fn run_checklist(
         }
     };
     let closed = db.close().await.map_err(could_not_look);
-    let ran = until(&mut interrupt, on_the_copy(&copy, &chain));
-    let ran = ran.await;
+    let ran = until(&mut interrupt, Box::pin(on_the_copy(&copy, &chain))).await;
     let removed = copy.remove().await;
     lines.extend(ran?);
     removed?;

@@ -2,9 +2,11 @@
 //! lease for each, and moves them to running.
 //!
 //! A claim walks an index that holds the waiting rows alone, in its own order,
-//! so that it costs the same whatever has ended before. Which rows two claims
-//! at once take is the [`ClaimStrategy`]'s.
+//! so that it costs the same whatever has ended before, and passes no row that
+//! starts later (see [`due`]). Which rows two claims at once take is the
+//! [`ClaimStrategy`]'s.
 
+mod due;
 mod portable;
 mod skip_locked;
 
@@ -22,6 +24,8 @@ use sea_orm::{
 use serde_json::Value;
 use uuid::Uuid;
 
+use self::due::{Due, due};
+pub use self::due::{WaitingWork, waiting_work};
 use super::{JobError, Run, RunToken, enqueue::insert_missing_run, queries::existing_job};
 use crate::{
     sql,
@@ -131,7 +135,11 @@ async fn claim_in_txn(
     token: RunToken,
 ) -> Result<Vec<ClaimedJob>, JobError> {
     let backend = txn.get_database_backend();
-    let candidates = candidates(backend, request);
+    let due = due(txn, request.kinds).await?;
+    if due.is_empty() {
+        return Ok(Vec::new());
+    }
+    let candidates = candidates(backend, request, &due);
     let claim = match request.strategy.on(backend) {
         ClaimStrategy::SkipLocked => {
             skip_locked::restrict(take(backend, request, token), candidates)
@@ -286,11 +294,11 @@ async fn forget(txn: &mut Transaction<'_>, ended: Vec<Uuid>) -> Result<(), JobEr
     Ok(())
 }
 
-/// The rows that a claim may take, in its order: for each kind a walk over its
-/// part of the index, so that jobs of other kinds are not passed by.
-fn candidates(backend: DbBackend, request: &ClaimRequest<'_>) -> SelectStatement {
+/// The rows that a claim may take, in its order: for each kind and priority a
+/// walk over its part of the index, so that other jobs are not passed by.
+fn candidates(backend: DbBackend, request: &ClaimRequest<'_>, due: &[Due<'_>]) -> SelectStatement {
     let limit = u64::from(request.limit);
-    let mut arms = request.kinds.iter().enumerate().map(|(number, kind)| {
+    let mut arms = due.iter().enumerate().map(|(number, due)| {
         let mut arm = Query::select()
             .columns([
                 job_runs::Column::JobId,
@@ -298,7 +306,7 @@ fn candidates(backend: DbBackend, request: &ClaimRequest<'_>) -> SelectStatement
                 job_runs::Column::RunAt,
             ])
             .from(job_runs::Entity)
-            .and_where(Expr::col(job_runs::Column::JobType).eq(kind.as_str()))
+            .and_where(due.condition())
             .and_where(is_free(backend))
             .order_by(job_runs::Column::Priority, Order::Asc)
             .order_by(job_runs::Column::RunAt, Order::Asc)
@@ -314,7 +322,7 @@ fn candidates(backend: DbBackend, request: &ClaimRequest<'_>) -> SelectStatement
                 job_runs::Column::Priority,
                 job_runs::Column::RunAt,
             ])
-            .from_subquery(arm, Alias::new(format!("kind_{number}")))
+            .from_subquery(arm, Alias::new(format!("due_{number}")))
             .take()
     });
     let mut all = arms.next().unwrap_or_default();
