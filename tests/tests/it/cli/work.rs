@@ -210,9 +210,10 @@ async fn postgres_a_worker_whose_tables_go_away_ends_with_an_error_in_place_of_w
         panic!("{output:?}");
     };
     // The worker looks while the job runs, or after it.
-    let [warning, left] = match first.starts_with("warning") {
-        true => [first, second],
-        false => [second, first],
+    let [warning, left] = if first.starts_with("warning") {
+        [first, second]
+    } else {
+        [second, first]
     };
     assert!(warning.contains("jobs can't be claimed"), "{warning}");
     assert!(warning.contains("job_runs"), "{warning}");

@@ -154,7 +154,7 @@ async fn of_many_jobs_the_one_that_exists_already_is_named(jobs: JobDb) {
 struct Proxied {
     jobs: JobDb,
     direct: Tenant,
-    proxied: Tenant,
+    behind_proxy: Tenant,
     proxy: Arc<Proxy>,
 }
 
@@ -168,7 +168,7 @@ async fn proxied() -> Proxied {
     };
     Proxied {
         direct: tenant(&jobs).await,
-        proxied: connect_tenant(&options).await.unwrap(),
+        behind_proxy: connect_tenant(&options).await.unwrap(),
         proxy: Arc::new(proxy),
         jobs,
     }
@@ -216,7 +216,7 @@ async fn postgres_a_completion_whose_reply_was_lost_is_not_made_again() {
         proxy.set_fault(Fault::SwallowReplyToWrites);
         Ok(Completion::Done(Some(json!({ "once": true }))))
     });
-    let builder = worker(&place.jobs, &place.proxied).handle(kind(), handler.clone());
+    let builder = worker(&place.jobs, &place.behind_proxy).handle(kind(), handler.clone());
     let (shutdown, working, mut ends) = work(builder);
     assert_eq!(next(&mut ends).await, AttemptEnd::Completed);
     place.proxy.wait_for_faults(1).await.unwrap();
@@ -231,7 +231,7 @@ async fn postgres_a_completion_whose_reply_was_lost_is_not_made_again() {
 async fn postgres_what_a_claim_brings_after_the_signal_is_given_back_and_not_begun() {
     let place = proxied().await;
     let handler = Answering::done();
-    let builder = worker(&place.jobs, &place.proxied)
+    let builder = worker(&place.jobs, &place.behind_proxy)
         .handle(kind(), handler.clone())
         .grace(LIMIT);
     // Its claim will wait for this row.
@@ -271,7 +271,7 @@ async fn postgres_an_end_that_can_not_be_written_is_tried_for_as_long_as_the_lea
     let place = proxied().await;
     enqueue_job(&place.direct, &new_job(1)).await.unwrap();
     let (handler, mut begun, may_end) = Waiting::new();
-    let builder = worker(&place.jobs, &place.proxied)
+    let builder = worker(&place.jobs, &place.behind_proxy)
         .handle(kind(), handler)
         .lease(Duration::from_millis(600));
     let (shutdown, working, mut ends) = work(builder);
@@ -299,7 +299,7 @@ async fn postgres_an_end_is_not_written_after_the_lease() {
     let place = proxied().await;
     enqueue_job(&place.direct, &new_job(1)).await.unwrap();
     let (handler, mut begun, may_end) = Waiting::new();
-    let builder = worker(&place.jobs, &place.proxied)
+    let builder = worker(&place.jobs, &place.behind_proxy)
         .handle(kind(), handler)
         .lease(Duration::from_millis(600));
     let (shutdown, working, mut ends) = work(builder);
@@ -322,7 +322,7 @@ async fn postgres_a_transaction_that_nobody_goes_on_with_holds_its_job_no_longer
     let place = proxied().await;
     enqueue_job(&place.direct, &new_job(1)).await.unwrap();
     let (endless, mut begun) = Endless::new();
-    let builder = worker(&place.jobs, &place.proxied)
+    let builder = worker(&place.jobs, &place.behind_proxy)
         .handle(kind(), endless)
         .lease(Duration::from_millis(600));
     let (shutdown, working, mut ends) = work(builder);
