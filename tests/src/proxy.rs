@@ -37,6 +37,9 @@ pub enum Fault {
     /// [`Fault::SwallowCommitReply`], of the next transaction that has inserted,
     /// updated or deleted: a look of a worker is a transaction too.
     SwallowReplyToWrites,
+    /// [`Fault::SwallowReplyToWrites`], but the connection stays open, and nothing
+    /// comes back on it any more, as after a host has lost its power.
+    SilenceAfterWrites,
     /// The connection is cut in place of passing the next COMMIT on, so that the
     /// transaction did not happen.
     DropBeforeCommit,

@@ -205,6 +205,26 @@ pub fn is_unreachable(error: &DbErr) -> bool {
     }
 }
 
+/// True when the database would answer the same to the same statement: what it
+/// says, or what it is to store, is wrong, or may not be done.
+#[must_use]
+pub(crate) fn is_refused(error: &DbErr) -> bool {
+    let Some(database) = database_error(error) else {
+        return !is_unreachable(error);
+    };
+    let code = database.code().unwrap_or_default();
+    if is_sqlite(database) {
+        // ERROR, READONLY, TOOBIG, CONSTRAINT, MISMATCH, RANGE.
+        return code
+            .parse::<u32>()
+            .is_ok_and(|code| matches!(code & 0xff, 1 | 8 | 18 | 19 | 20 | 25));
+    }
+    // Not supported, data, constraints, syntax and access rights.
+    ["0A", "22", "23", "42"]
+        .iter()
+        .any(|class| code.starts_with(class))
+}
+
 fn is_sqlite(error: &dyn sqlx::error::DatabaseError) -> bool {
     error
         .try_downcast_ref::<sqlx::sqlite::SqliteError>()

@@ -65,6 +65,15 @@ pub(super) async fn serve(mut client: TcpStream, shared: Arc<Shared>) -> anyhow:
     }
 }
 
+/// The reply that is not passed on.
+#[derive(Clone, Copy)]
+struct Swallowed {
+    /// Its number.
+    reply: u64,
+    /// The connection is cut in its place.
+    cuts: bool,
+}
+
 enum Ended {
     ByPeer,
     ByFault,
@@ -76,7 +85,7 @@ async fn pass_requests(
     client: OwnedReadHalf,
     server: OwnedWriteHalf,
     shared: &Shared,
-    swallowed: &watch::Sender<Option<u64>>,
+    swallowed: &watch::Sender<Option<Swallowed>>,
 ) -> anyhow::Result<Ended> {
     let (sender, messages) = unbounded_channel();
     let requests = Requests {
@@ -125,7 +134,7 @@ impl Requests {
         mut self,
         mut server: OwnedWriteHalf,
         shared: &Shared,
-        swallowed: &watch::Sender<Option<u64>>,
+        swallowed: &watch::Sender<Option<Swallowed>>,
     ) -> anyhow::Result<Ended> {
         let mut session = ClientSession::default();
         // The server says ReadyForQuery once after the login and once for each of
@@ -152,12 +161,14 @@ impl Requests {
                 has_written |= sql.writes();
                 if sql.commits() {
                     let written = std::mem::take(&mut has_written);
-                    if shared.take(Fault::SwallowCommitReply)
-                        || (written && shared.take(Fault::SwallowReplyToWrites))
-                    {
+                    let cuts = shared.take(Fault::SwallowCommitReply)
+                        || (written && shared.take(Fault::SwallowReplyToWrites));
+                    let silences = written && shared.take(Fault::SilenceAfterWrites);
+                    if cuts || silences {
                         // Known before the server can answer, and by number: the
                         // replies to what was sent before may still be under way.
-                        swallowed.send_replace(Some(awaited + 1));
+                        let reply = awaited + 1;
+                        swallowed.send_replace(Some(Swallowed { reply, cuts }));
                     }
                 }
             }
@@ -193,7 +204,7 @@ async fn pass_replies(
     server: &mut OwnedReadHalf,
     client: &mut OwnedWriteHalf,
     shared: &Shared,
-    swallowed: &watch::Sender<Option<u64>>,
+    swallowed: &watch::Sender<Option<Swallowed>>,
 ) -> anyhow::Result<()> {
     let mut ready = 0;
     while let Some(message) = Message::read(server).await? {
@@ -203,11 +214,15 @@ async fn pass_replies(
         }
         let swallow = *swallowed.borrow();
         match swallow {
-            Some(reply) if ready == reply => {
+            Some(Swallowed { reply, cuts }) if ready == reply => {
                 shared.fire();
-                return Ok(());
+                if cuts {
+                    return Ok(());
+                }
+                // Until the client ends the connection.
+                return std::future::pending().await;
             }
-            Some(reply) if ready + 1 == reply && message.tag != b'Z' => {}
+            Some(Swallowed { reply, .. }) if ready + 1 == reply && message.tag != b'Z' => {}
             _ => client.write_all(message.bytes()).await?,
         }
     }

@@ -73,6 +73,29 @@ async fn a_transaction_that_only_reads_does_not_take_the_fault_of_one_that_write
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn after_a_silenced_commit_nothing_comes_on_its_connection_and_others_go_on()
+-> anyhow::Result<()> {
+    let setup = setup().await?;
+    setup.proxy.set_fault(Fault::SilenceAfterWrites);
+    let silenced = tokio::spawn({
+        let pool = setup.pool.clone();
+        async move {
+            let transaction = pool.begin().await.unwrap();
+            let insert = "insert into t values (1)";
+            transaction.execute_unprepared(insert).await.unwrap();
+            transaction.commit().await
+        }
+    });
+    setup.proxy.wait_for_faults(1).await?;
+    assert_eq!(setup.rows().await?, 1);
+    let other = Database::connect(setup.proxy.url(setup.db.url())?).await?;
+    other.execute_unprepared("insert into t values (1)").await?;
+    assert!(!silenced.is_finished());
+    silenced.abort();
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_dropped_commit_has_not_happened() -> anyhow::Result<()> {
     let setup = setup().await?;
     setup.proxy.set_fault(Fault::DropBeforeCommit);

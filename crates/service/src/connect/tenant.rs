@@ -68,8 +68,7 @@ impl Tenant {
         self.with_prologue()
     }
 
-    /// Each statement of a transaction waits for a lock no longer than this, and
-    /// then fails with an error that is
+    /// Each lock is waited for no longer than this; then the statement fails with an error that is
     /// [retryable](TransactionError::is_retryable); milliseconds, at least one.
     /// PostgreSQL only; SQLite has the busy timeout of the pool.
     #[must_use]

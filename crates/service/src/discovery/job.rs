@@ -84,7 +84,7 @@ pub async fn run_discovery(
     id: JobId,
     discovery: &Discovery<'_>,
 ) -> Result<DiscoverySummary, DiscoveryError> {
-    let Place { tenant, own } = Place::new(&Tenant::of(db.clone()), LEASE);
+    let Place { tenant, beats, .. } = Place::new(&Tenant::of(db.clone()), LEASE);
     let job = find_job(&tenant, id)
         .await?
         .ok_or(JobError::NotFound { id })?;
@@ -94,7 +94,7 @@ pub async fn run_discovery(
     let claimed_at = Instant::now();
     let claimed = claim(&tenant, id).await?;
     let heartbeats = Heartbeats::start(LEASE);
-    let mut held = heartbeats.hold(&own, claimed.run, claimed_at);
+    let mut held = heartbeats.hold(&beats, claimed.run, claimed_at);
     let work = search_and_finish(&tenant, &claimed, discovery);
     // Whoever drops the future abandons the job.
     let never = CancellationToken::new();

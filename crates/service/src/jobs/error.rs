@@ -1,5 +1,7 @@
+use std::time::Duration;
+
 use outreach_domain::{InvalidTransition, JobId, JobStatus};
-use sea_orm::DbErr;
+use sea_orm::{DbErr, RuntimeErr};
 
 use crate::{InconsistentRow, sql, transaction::TransactionError};
 
@@ -103,5 +105,20 @@ impl JobError {
             Self::Transaction(error) => error.is_retryable(),
             _ => false,
         }
+    }
+
+    /// Whether the same call would be answered in the same way.
+    pub(crate) fn is_refused(&self) -> bool {
+        match self {
+            Self::Database(error) => sql::is_refused(error),
+            Self::Transaction(error) => error.is_refused(),
+            _ => true,
+        }
+    }
+
+    /// The database was asked and has not answered for so long.
+    pub(crate) fn no_answer(limit: Duration) -> Self {
+        let text = format!("the database has not answered for {limit:?}");
+        Self::Database(DbErr::Conn(RuntimeErr::Internal(text)))
     }
 }

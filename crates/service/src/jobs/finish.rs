@@ -44,6 +44,25 @@ pub async fn complete_job<D: TransactionSource>(
     .await
 }
 
+/// [`complete_job`], which leaves `jobs.result` alone without a result.
+pub(crate) async fn complete_run<D: TransactionSource>(
+    db: &D,
+    run: Run,
+    result: Option<&Value>,
+) -> Result<(), JobError> {
+    with_retrying_transaction(db, "complete job", RetryPolicy::default(), |txn| {
+        Box::pin(async move {
+            end_in_txn(txn, run).await?;
+            let ending = Ending {
+                result: result.cloned(),
+                error: None,
+            };
+            end_as(txn, run, JobStatus::Completed, ending).await
+        })
+    })
+    .await
+}
+
 /// [`complete_job`] in the caller's transaction.
 pub async fn complete_job_in_txn(
     txn: &mut Transaction<'_>,

@@ -7,7 +7,7 @@ use outreach_domain::{JobId, JobStatus, excerpt};
 use outreach_entity::job_runs;
 use sea_orm::{
     ConnectionTrait, DbBackend, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
-    sea_query::{Expr, ExprTrait, LockBehavior, LockType, Query},
+    sea_query::{Expr, ExprTrait, LockBehavior, LockType, Query, SimpleExpr},
 };
 use serde_json::Value;
 use uuid::Uuid;
@@ -62,9 +62,10 @@ pub async fn extend_leases<D: TransactionSource>(
     Ok(extended)
 }
 
-/// Gives one run its lease anew, and waits for its row however long it is
-/// locked. In the queue for the row it comes before whoever would take the job
-/// away. False when the job is lost. Commits.
+/// Gives one run its lease anew, and waits for its row while it is locked, as
+/// long as the [lock timeout](crate::connect::Tenant::with_lock_timeout) lets
+/// it. In the queue for the row it comes before whoever would take the job away
+/// later. False when the job is lost. Commits.
 pub async fn extend_locked_lease<D: TransactionSource>(
     db: &D,
     run: Run,
@@ -251,23 +252,11 @@ pub(super) async fn settle(
         return Ok(None);
     };
     let is_overdue = released.try_get_by_index::<i32>(0)? == 1;
-    if !is_last && !is_overdue {
-        if job_to(txn, row.job_id, JobStatus::Pending, Ending::default()).await? {
-            return Ok(Some(JobStatus::Pending));
-        }
-        // Somebody has set it back already, and it waits.
-        if existing_job(txn, JobId::from_uuid(row.job_id))
-            .await?
-            .status
-            == JobStatus::Pending
-        {
-            return Ok(Some(JobStatus::Pending));
-        }
-        // Another backend has ended it.
-        job_runs::Entity::delete_by_id(row.job_id).exec(txn).await?;
-        return Ok(None);
-    }
-    job_runs::Entity::delete_by_id(row.job_id).exec(txn).await?;
+    let became = if is_last || is_overdue {
+        JobStatus::Failed
+    } else {
+        JobStatus::Pending
+    };
     let reason = if is_overdue {
         format!("Job timed out: {error}")
     } else {
@@ -275,16 +264,51 @@ pub(super) async fn settle(
     };
     let ending = Ending {
         result: Option::<Value>::None,
-        error: Some(&reason),
+        error: (became == JobStatus::Failed).then_some(reason.as_str()),
     };
-    let has_failed = job_to(txn, row.job_id, JobStatus::Failed, ending).await?;
-    Ok(has_failed.then_some(JobStatus::Failed))
+    let is_settled = job_to(txn, row.job_id, became, ending).await?;
+    if !is_settled {
+        let job = existing_job(txn, JobId::from_uuid(row.job_id)).await?;
+        if job.status == JobStatus::Pending {
+            // Somebody has set it back already, to be tried again whatever it
+            // was, and it waits.
+            return Ok(Some(JobStatus::Pending));
+        }
+    }
+    // Ended now, or by another backend before.
+    if became == JobStatus::Failed || !is_settled {
+        job_runs::Entity::delete_by_id(row.job_id).exec(txn).await?;
+    }
+    Ok(is_settled.then_some(became))
 }
 
 /// Gives back what a worker has claimed and does not work on any more. The
 /// attempts do not count. Returns the number of jobs. Commits.
 pub async fn release_owned<D: TransactionSource>(db: &D, owner: &str) -> Result<u64, JobError> {
-    with_retrying_transaction(db, "release owned", RetryPolicy::default(), |txn| {
+    let is_owned = Expr::col(job_runs::Column::Owner).eq(owner);
+    release_claimed(db, "release owned", &is_owned).await
+}
+
+/// Gives back what was claimed with these tokens and has not begun: the answer
+/// to the claim was lost. The attempts do not count. Commits.
+pub(crate) async fn release_claims<D: TransactionSource>(
+    db: &D,
+    tokens: &[RunToken],
+) -> Result<u64, JobError> {
+    let is_claimed = sql::is_one_of(
+        db.get_database_backend(),
+        job_runs::Column::RunToken,
+        tokens.iter().map(|token| token.as_uuid()),
+    );
+    release_claimed(db, "release claims", &is_claimed).await
+}
+
+async fn release_claimed<D: TransactionSource>(
+    db: &D,
+    context: &'static str,
+    condition: &SimpleExpr,
+) -> Result<u64, JobError> {
+    with_retrying_transaction(db, context, RetryPolicy::default(), |txn| {
         Box::pin(async move {
             let mut release = give_back();
             release
@@ -294,7 +318,7 @@ pub async fn release_owned<D: TransactionSource>(db: &D, owner: &str) -> Result<
                 )
                 // Only claimed rows have a lease, and an index.
                 .and_where(Expr::col(job_runs::Column::LeaseExpiresAt).is_not_null())
-                .and_where(Expr::col(job_runs::Column::Owner).eq(owner))
+                .and_where(condition.clone())
                 .returning(Query::returning().column(job_runs::Column::JobId));
             let rows = txn.query_all(&release).await?;
             for row in &rows {

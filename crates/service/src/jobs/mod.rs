@@ -34,14 +34,14 @@ pub use doctor::{
 pub(crate) use enqueue::WAKE_UP_CHANNEL;
 pub use enqueue::{enqueue_job, enqueue_job_in_txn, enqueue_jobs_in_txn, wake_workers_in_txn};
 pub use error::JobError;
-pub(crate) use finish::complete_jobs_with;
 pub use finish::{
     CompletedRun, complete_job, complete_job_in_txn, complete_jobs, fail_job, fail_job_in_txn,
 };
-pub(crate) use lease::release_expired_with;
+pub(crate) use finish::{complete_jobs_with, complete_run};
 pub use lease::{
     ExpiredRun, Extended, extend_leases, extend_locked_lease, release_expired, release_owned,
 };
+pub(crate) use lease::{release_claims, release_expired_with};
 pub use new_job::{DEFAULT_MAX_ATTEMPTS, DISCOVERY_KEY, DISCOVERY_TIME_LIMIT, NewJob, StartAt};
 pub use queries::{JobCursor, JobFilter, count_jobs, find_job, list_jobs};
 pub use retry::{Interruption, interrupt_job, release_job, retry_job, retry_job_in_txn};

@@ -104,7 +104,8 @@ pub(crate) async fn forget_run<C: ConnectionTrait>(db: &C, run: Run) -> Result<(
 
 /// Proves that the run still owns its job and stores how far it got, in one
 /// statement; the row stays locked until the transaction ends, so the job can't
-/// be cancelled in between. Meant as the first statement of a transaction.
+/// be cancelled in between. Meant as the first statement of a transaction, which
+/// has to end within the lease: nothing renews that meanwhile.
 ///
 /// # Errors
 ///

@@ -92,6 +92,17 @@ impl TransactionError {
         }
     }
 
+    /// Whether the database would answer the same to the same transaction.
+    pub(crate) fn is_refused(&self) -> bool {
+        match self {
+            Self::Begin { source, .. }
+            | Self::Aborted { source, .. }
+            | Self::Refused { source, .. }
+            | Self::Failed { source, .. } => sql::is_refused(source),
+            Self::OutcomeUnknown { .. } => false,
+        }
+    }
+
     /// Whether nobody knows if the transaction was committed.
     #[must_use]
     pub fn is_outcome_unknown(&self) -> bool {

@@ -22,8 +22,8 @@ use super::{
 use crate::{
     connect::Tenant,
     jobs::{
-        ClaimedJob, CompletedRun, Interruption, JobError, Run, complete_job, fail_job, forget_run,
-        interrupt_job, release_job, retry_job,
+        ClaimedJob, CompletedRun, Interruption, JobError, Run, complete_run, fail_job, find_job,
+        forget_run, interrupt_job, release_job, retry_job,
     },
     transaction::settle_unknown_outcome,
 };
@@ -54,8 +54,8 @@ pub(super) async fn attempt(
         schema = place.schema_name(),
     );
     async move {
-        let Place { tenant, own } = place;
-        let mut held = shared.heartbeats.hold(&own, run, claimed_at);
+        let Place { tenant, own, beats } = place;
+        let mut held = shared.heartbeats.hold(&beats, run, claimed_at);
         let outcome = handle(&shared, tenant, &claimed, &mut held, &abandon).await;
         let end = record(&shared, &own, &claimed, outcome, &mut held).await;
         info!(?end, "an attempt ended");
@@ -118,7 +118,9 @@ async fn record(
             let reason = "no heartbeat came through for as long as the lease is".to_owned();
             return AttemptEnd::Unrecorded { reason };
         }
-        Err(Cut::Abandoned) => return write(tenant, run, held, &Ending::Release, false).await,
+        Err(Cut::Abandoned) => {
+            return write(shared, tenant, run, held, Ending::Release, false).await;
+        }
         Err(Cut::Overdue) => {
             let reason = "Job timed out: its deadline has passed".to_owned();
             JobFailure::permanent(reason)
@@ -153,7 +155,7 @@ async fn record(
             result,
         },
     };
-    write(tenant, run, held, &ending, false).await
+    write(shared, tenant, run, held, ending, false).await
 }
 
 /// A job that another backend has ended leaves its row in `job_runs`, which
@@ -171,28 +173,34 @@ async fn complete(
     completed: CompletedRun,
     held: &mut HeldRun,
 ) -> AttemptEnd {
+    let run = completed.run;
+    let ending = Ending::Complete {
+        result: completed.result.clone(),
+    };
+    let limit = shared.answer_limit();
     let recorded = tokio::select! {
         biased;
-        recorded = shared.completions.complete(tenant, completed.clone()) => recorded,
-        stop = held.stopped() => return stopped(stop),
+        recorded = shared.completions.complete(tenant, completed, limit) => recorded,
+        stop = held.stopped() => return stopped(tenant, run, &ending, stop).await,
     };
     match recorded {
         Recorded::Yes => AttemptEnd::Completed,
-        Recorded::Lost => lose(tenant, completed.run).await,
+        Recorded::Lost => lose(tenant, run).await,
         Recorded::No | Recorded::Unknown => {
-            let ending = Ending::Complete {
-                result: completed.result,
-            };
             let unknown = recorded == Recorded::Unknown;
-            write(tenant, completed.run, held, &ending, unknown).await
+            write(shared, tenant, run, held, ending, unknown).await
         }
     }
 }
 
-/// The end of an attempt that could not be recorded in time.
-fn stopped(stop: Stop) -> AttemptEnd {
+/// The end of an attempt that was stopped while it was recorded. The heartbeat
+/// may have seen before this what was committed.
+async fn stopped(tenant: &Tenant, run: Run, ending: &Ending, stop: Stop) -> AttemptEnd {
     match stop {
-        Stop::Lost => AttemptEnd::Lost,
+        Stop::Lost => match find_job(tenant, run.job).await {
+            Ok(Some(job)) if ending.is_final_as(job.status) => ending.end(job.status),
+            _ => AttemptEnd::Lost,
+        },
         Stop::LeaseEnded => AttemptEnd::Unrecorded {
             reason: "the end could not be written until the lease ended".to_owned(),
         },
@@ -225,8 +233,7 @@ impl Ending {
     async fn send(&self, tenant: &Tenant, run: Run) -> Result<JobStatus, JobError> {
         match self {
             Self::Complete { result } => {
-                let result = result.clone().unwrap_or_default();
-                complete_job(tenant, run, result).await?;
+                complete_run(tenant, run, result.as_ref()).await?;
                 Ok(JobStatus::Completed)
             }
             Self::Fail { reason, result } => {
@@ -261,8 +268,7 @@ impl Ending {
     /// job is what it would be.
     fn kept(&self, status: JobStatus) -> AttemptEnd {
         let fits = match self {
-            Self::Complete { .. } => status == JobStatus::Completed,
-            Self::Fail { .. } => status == JobStatus::Failed,
+            Self::Complete { .. } | Self::Fail { .. } => self.is_final_as(status),
             // Another worker may have it already.
             Self::Retry { .. } | Self::Interrupt { .. } | Self::Release => {
                 status != JobStatus::Cancelled
@@ -272,6 +278,15 @@ impl Ending {
             self.end(status)
         } else {
             AttemptEnd::Lost
+        }
+    }
+
+    /// Whether it ends the job, and the job is what it makes of it.
+    fn is_final_as(&self, status: JobStatus) -> bool {
+        match self {
+            Self::Complete { .. } => status == JobStatus::Completed,
+            Self::Fail { .. } => status == JobStatus::Failed,
+            Self::Retry { .. } | Self::Interrupt { .. } | Self::Release => false,
         }
     }
 
@@ -297,48 +312,69 @@ impl Ending {
 
 /// Tries as long as the run is held: the database may be away for a while, or
 /// somebody may have locked the rows, and what the attempt did should not be
-/// done again.
+/// done again. A result that the database refuses fails the job.
 /// `unknown` says that a commit of the same ending may have happened already.
 async fn write(
+    shared: &Shared,
     tenant: &Tenant,
     run: Run,
     held: &mut HeldRun,
-    ending: &Ending,
+    mut ending: Ending,
     mut unknown: bool,
 ) -> AttemptEnd {
-    let trying = async {
-        let mut delays = ExponentialBuilder::default()
-            .with_min_delay(Duration::from_millis(50))
-            .with_max_delay(Duration::from_secs(2))
-            .with_jitter()
-            .without_max_times()
-            .build();
-        loop {
-            let error = match ending.send(tenant, run).await {
-                Ok(became) => return ending.end(became),
-                Err(JobError::LostRun { status, .. }) if unknown => {
-                    return ending.kept(status);
-                }
-                Err(JobError::LostRun { .. }) => return AttemptEnd::Lost,
-                Err(error) => error,
-            };
-            if let JobError::Transaction(error) = &error
-                && error.is_outcome_unknown()
-            {
+    let mut delays = ExponentialBuilder::default()
+        .with_min_delay(Duration::from_millis(50))
+        .with_max_delay(Duration::from_secs(2))
+        .with_jitter()
+        .without_max_times()
+        .build();
+    loop {
+        let sent = tokio::select! {
+            biased;
+            sent = tokio::time::timeout(shared.answer_limit(), ending.send(tenant, run)) => sent,
+            stop = held.stopped() => return stopped(tenant, run, &ending, stop).await,
+        };
+        let error = match sent {
+            Ok(Ok(became)) => return ending.end(became),
+            Ok(Err(JobError::LostRun { status, .. })) if unknown => return ending.kept(status),
+            Ok(Err(JobError::LostRun { .. })) => return AttemptEnd::Lost,
+            Ok(Err(error)) => error,
+            Err(_) => {
+                // It may be committed, whatever comes of the next.
                 unknown = true;
-                settle_unknown_outcome(tenant, error).await;
-            } else if !error.is_unreachable() && !error.is_retryable() {
-                let reason = describe(&error);
-                warn!(reason, "the end of a job was not recorded");
-                return AttemptEnd::Unrecorded { reason };
+                JobError::no_answer(shared.answer_limit())
             }
-            debug!(%error, "recording the end of a job again");
-            tokio::time::sleep(delays.next().unwrap_or(Duration::from_secs(2))).await;
+        };
+        if let JobError::Transaction(error) = &error
+            && error.is_outcome_unknown()
+        {
+            unknown = true;
+        } else if error.is_refused() {
+            let reason = describe(&error);
+            warn!(reason, "the end of a job was refused");
+            match ending {
+                Ending::Complete { result: Some(_) } => {
+                    let reason = format!("the result cannot be stored: {reason}");
+                    ending = Ending::Fail {
+                        reason,
+                        result: None,
+                    };
+                }
+                _ => return AttemptEnd::Unrecorded { reason },
+            }
         }
-    };
-    tokio::select! {
-        biased;
-        end = trying => end,
-        stop = held.stopped() => stopped(stop),
+        debug!(%error, "recording the end of a job again");
+        let delay = delays.next().unwrap_or(Duration::from_secs(2));
+        let pause = async {
+            if let JobError::Transaction(error) = &error {
+                settle_unknown_outcome(tenant, error).await;
+            }
+            tokio::time::sleep(delay).await;
+        };
+        tokio::select! {
+            biased;
+            () = pause => {}
+            stop = held.stopped() => return stopped(tenant, run, &ending, stop).await,
+        }
     }
 }

@@ -86,13 +86,26 @@ pub enum WorkerError {
     /// It has nowhere to look.
     #[error("the worker has no tenant; give it one with `tenant`")]
     NoTenant,
+    /// It would take the runs of one for those of the other.
+    #[error("the worker has two tenants with the same schema, {}; name each once", named(.0.as_deref()))]
+    TenantTwice(Option<String>),
     /// A lease that ends before a heartbeat can be sent.
     #[error("a lease of {0:?} is too short; take at least {MIN_LEASE:?}")]
     LeaseTooShort(Duration),
 }
 
+fn named(schema: Option<&str>) -> String {
+    match schema {
+        Some(schema) => format!("`{}`", schema.escape_debug()),
+        None => "which neither names".to_owned(),
+    }
+}
+
 /// The shortest lease; shorter ones end while a statement is under way.
 pub(super) const MIN_LEASE: Duration = Duration::from_millis(100);
+
+/// Transactions that wait for locks, and are tried again, take seconds.
+const MIN_ANSWER_LIMIT: Duration = Duration::from_secs(5);
 
 impl WorkerBuilder {
     fn new(tenants: Vec<Tenant>) -> Self {
@@ -113,7 +126,7 @@ impl WorkerBuilder {
         }
     }
 
-    /// Adds a tenant of the same pool. All are served alike.
+    /// Adds a tenant: another schema of the same pool. All are served alike.
     #[must_use]
     pub fn tenant(mut self, tenant: Tenant) -> Self {
         self.tenants.push(tenant);
@@ -190,7 +203,7 @@ impl WorkerBuilder {
     }
 
     /// Also wakes up when it is told that a job was enqueued (PostgreSQL's
-    /// LISTEN, on a connection of its own). A hint: jobs are found without it,
+    /// LISTEN, on a connection that it takes from the pool for good). A hint: jobs are found without it,
     /// at the next poll. Not to be used behind a pooler in transaction mode.
     #[must_use]
     pub fn listen(mut self, listens: bool) -> Self {
@@ -221,6 +234,12 @@ impl WorkerBuilder {
         };
         if self.handlers.is_empty() {
             return Err(WorkerError::NoHandler);
+        }
+        let schemas: Vec<_> = self.tenants.iter().map(Tenant::schema_name).collect();
+        for (number, schema) in schemas.iter().enumerate() {
+            if schemas[..number].contains(schema) {
+                return Err(WorkerError::TenantTwice(schema.map(str::to_owned)));
+            }
         }
         if self.lease < MIN_LEASE {
             return Err(WorkerError::LeaseTooShort(self.lease));
@@ -296,6 +315,11 @@ impl Shared {
         (self.watch)(event);
     }
 
+    /// How long an answer of the database is waited for.
+    pub(super) fn answer_limit(&self) -> Duration {
+        self.lease.max(MIN_ANSWER_LIMIT)
+    }
+
     pub(super) fn backoff(&self, attempt: u32) -> Duration {
         self.with_random(|random| self.backoff.after(attempt, random))
     }
@@ -317,7 +341,7 @@ impl Worker {
         WorkerBuilder::new(vec![tenant.into()])
     }
 
-    /// A worker for the jobs of several tenants, which must share a pool.
+    /// A worker for the jobs of several tenants: schemas of one pool.
     #[must_use]
     pub fn builder_for(tenants: Vec<Tenant>) -> WorkerBuilder {
         WorkerBuilder::new(tenants)

@@ -46,6 +46,7 @@ struct Tasks {
 #[derive(Debug)]
 struct Request {
     completed: CompletedRun,
+    limit: Duration,
     answer: oneshot::Sender<Recorded>,
 }
 
@@ -64,9 +65,25 @@ pub(super) enum Recorded {
 
 impl Completions {
     /// Completes a job, with others that end at the same moment.
-    pub(super) async fn complete(&self, tenant: &Tenant, completed: CompletedRun) -> Recorded {
+    /// One that is not answered within the limit may have happened.
+    pub(super) async fn complete(
+        &self,
+        tenant: &Tenant,
+        completed: CompletedRun,
+        limit: Duration,
+    ) -> Recorded {
         let (answer, answered) = oneshot::channel();
-        if self.send(tenant, Request { completed, answer }).is_err() {
+        if self
+            .send(
+                tenant,
+                Request {
+                    completed,
+                    limit,
+                    answer,
+                },
+            )
+            .is_err()
+        {
             return Recorded::No;
         }
         answered.await.unwrap_or(Recorded::No)
@@ -106,6 +123,8 @@ async fn complete(tenant: Tenant, mut receiver: mpsc::UnboundedReceiver<Request>
 }
 
 async fn complete_together(tenant: &Tenant, requests: Vec<Request>) {
+    let limit = requests.iter().map(|request| request.limit).max();
+    let limit = limit.unwrap_or_default();
     let (runs, answers): (Vec<CompletedRun>, Vec<(Run, oneshot::Sender<Recorded>)>) = requests
         .into_iter()
         .map(|request| {
@@ -113,13 +132,20 @@ async fn complete_together(tenant: &Tenant, requests: Vec<Request>) {
             (request.completed, (run, request.answer))
         })
         .unzip();
-    let outcome = complete_jobs_with(tenant, &runs, PATIENCE).await;
-    if let Err(error) = &outcome {
+    let completing = complete_jobs_with(tenant, &runs, PATIENCE);
+    let outcome = match tokio::time::timeout(limit, completing).await {
+        Ok(outcome) => Some(outcome),
+        Err(_) => None,
+    };
+    if let Some(Err(error)) = &outcome {
         tracing::debug!(%error, jobs = runs.len(), "completing together failed");
     }
     for (run, answer) in answers {
         // Whoever asked may be gone.
-        let _ = answer.send(recorded(&outcome, run));
+        let _ = answer.send(match &outcome {
+            Some(outcome) => recorded(outcome, run),
+            None => Recorded::Unknown,
+        });
     }
 }
 

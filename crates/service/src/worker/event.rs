@@ -27,7 +27,8 @@ pub enum AttemptEnd {
     /// The job was cancelled, ended by another backend, or is another worker's
     /// by now. Nothing was written.
     Lost,
-    /// The end could not be recorded; the job goes on when the lease ends.
+    /// The end could not be recorded; the job goes on when the lease ends, if
+    /// there still is one.
     Unrecorded {
         /// Why.
         reason: String,

@@ -21,7 +21,9 @@ use crate::{
 /// begin with [`record_progress_in_txn`], which proves the run, or end with
 /// [`complete_job_in_txn`](crate::jobs::complete_job_in_txn). A transaction of
 /// its [`tenant`](JobContext::tenant) in which nothing happens for as long as
-/// the lease is ended by PostgreSQL.
+/// the lease is ended by PostgreSQL. One that has proved the run has to end
+/// within the lease, busy or not: the row is locked, so that no heartbeat
+/// renews the lease, and with it the attempt ends.
 #[async_trait]
 pub trait JobHandler: Send + Sync + 'static {
     /// Does the job, or says why not.
@@ -162,7 +164,8 @@ impl JobFailure {
 
     /// The job is not to blame: the database went away. It is given back and
     /// goes on after about a second; the attempt does not count, up to three
-    /// times in a row without progress.
+    /// times in a row without progress, and if the database is back before the
+    /// lease ends.
     #[must_use]
     pub fn interrupted(reason: impl Into<String>) -> Self {
         Self::new(reason, Remedy::Resume)

@@ -11,18 +11,22 @@ pub(crate) struct Place {
     /// For handlers. A process that is stopped in the middle of a transaction
     /// holds its locks no longer than its lease, so that others can go on.
     pub(crate) tenant: Tenant,
-    /// For claims, heartbeats and ends: where somebody has locked the tables,
+    /// For claims and ends: where somebody has locked the tables,
     /// they fail soon, and the worker's connections are not used up by waiting.
     pub(crate) own: Tenant,
+    /// For heartbeats, which stay in the queue for a locked row until the next.
+    pub(crate) beats: Tenant,
 }
 
 impl Place {
     pub(crate) fn new(tenant: &Tenant, lease: Duration) -> Self {
         let tenant = tenant.clone().with_idle_timeout(lease);
-        let own = tenant
-            .clone()
-            .with_lock_timeout(LOCK_TIMEOUT.min(lease / 3));
-        Self { tenant, own }
+        let waiting = |longest: Duration| tenant.clone().with_lock_timeout(longest);
+        Self {
+            own: waiting(LOCK_TIMEOUT.min(lease / 3)),
+            beats: waiting(lease / 3),
+            tenant,
+        }
     }
 
     /// The tenant's schema, when the worker names one.

@@ -6,11 +6,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use futures_util::{
-    StreamExt,
-    future::{BoxFuture, join_all},
-    stream::FuturesUnordered,
-};
+use futures_util::{StreamExt, future::BoxFuture, stream::FuturesUnordered};
 use outreach_domain::JobId;
 use tokio::{
     sync::mpsc,
@@ -24,7 +20,7 @@ use super::{
     AttemptEnd, Worker, WorkerEvent, WorkerReport, attempt::attempt, handler::describe,
     outages::Outages, serve::Served, turns::Turns, wake_up::listen,
 };
-use crate::jobs::{ClaimedJob, JobError, release_owned};
+use crate::jobs::{ClaimedJob, JobError, RunToken, release_owned};
 
 /// How long jobs that have to be given back may take to do so.
 const RELEASE_TIME: Duration = Duration::from_secs(5);
@@ -62,7 +58,7 @@ impl Worker {
     }
 
     async fn work(&self, shutdown: CancellationToken, until: Until) -> WorkerReport {
-        let mut state = State::new(self);
+        let mut state = State::new(self, until);
         info!(owner = &*self.owner, "a worker starts");
         while !shutdown.is_cancelled() {
             state.serve();
@@ -81,6 +77,7 @@ impl Worker {
 
 struct State<'w> {
     worker: &'w Worker,
+    until: Until,
     attempts: Attempts,
     /// Looks and claims under way.
     serving: FuturesUnordered<BoxFuture<'w, Served>>,
@@ -93,6 +90,8 @@ struct State<'w> {
     epoch: u64,
     /// The last epoch in which each tenant had nothing to start.
     empty_in: Vec<Option<u64>>,
+    /// Claims of each tenant that may have happened, and of which nobody knows.
+    doubtful: Vec<Vec<RunToken>>,
     report: WorkerReport,
     woken: mpsc::Receiver<Option<String>>,
     /// Jobs that are still under way have to be given back.
@@ -103,7 +102,7 @@ struct State<'w> {
 }
 
 impl<'w> State<'w> {
-    fn new(worker: &'w Worker) -> Self {
+    fn new(worker: &'w Worker, until: Until) -> Self {
         let (wake, woken) = mpsc::channel(64);
         let listening = worker.listens.then(|| {
             let mut task = JoinSet::new();
@@ -113,6 +112,7 @@ impl<'w> State<'w> {
         let tenants = worker.places.len();
         Self {
             worker,
+            until,
             attempts: JoinSet::new(),
             serving: FuturesUnordered::new(),
             looks: 0,
@@ -121,6 +121,7 @@ impl<'w> State<'w> {
             outages: Outages::new(tenants, worker.poll_interval),
             epoch: 0,
             empty_in: vec![None; tenants],
+            doubtful: vec![Vec::new(); tenants],
             report: WorkerReport::default(),
             woken,
             abandon: CancellationToken::new(),
@@ -134,20 +135,12 @@ impl<'w> State<'w> {
         self.worker.concurrency.saturating_sub(taken)
     }
 
-    /// Begins the looks that are due and the claims that there is room for.
+    /// Begins the claims that there is room for, and the looks that are due if
+    /// there is any. Both of one tenant may be under way, so that a look takes
+    /// nobody's turn.
     fn serve(&mut self) {
         let worker = self.worker;
-        if self.room() > 0 {
-            for tenant in self.turns.due(Instant::now()) {
-                if self.looks == MAX_LOOKS {
-                    break;
-                }
-                self.looks += 1;
-                self.turns.begin(tenant);
-                let look = worker.look_at(tenant, self.epoch);
-                self.serving.push(Box::pin(look));
-            }
-        }
+        let has_room = self.room() > 0;
         let claimable = self.turns.claimable();
         // Those that are looked at now may have something too.
         let mut waiting = claimable.len() + self.looks;
@@ -159,17 +152,29 @@ impl<'w> State<'w> {
             }
             waiting -= 1;
             self.reserved += limit;
-            self.turns.begin(tenant);
-            self.serving
-                .push(Box::pin(worker.claim_from(tenant, limit)));
+            self.turns.begin_claim(tenant);
+            let claim = worker.claim_from(tenant, limit);
+            self.serving.push(Box::pin(claim));
+        }
+        if has_room {
+            for tenant in self.turns.due(Instant::now()) {
+                if self.looks == MAX_LOOKS {
+                    break;
+                }
+                self.looks += 1;
+                self.turns.begin_look(tenant);
+                let doubtful = std::mem::take(&mut self.doubtful[tenant]);
+                let look = worker.look_at(tenant, self.epoch, doubtful);
+                self.serving.push(Box::pin(look));
+            }
         }
     }
 
-    /// Nothing is under way, and no tenant had anything to start since. One that
-    /// answers with errors is not waited for.
+    /// Nothing is under way but looks, and no tenant had anything to start since.
+    /// One that answers with errors is not waited for.
     fn is_idle(&self) -> bool {
         self.attempts.is_empty()
-            && self.serving.is_empty()
+            && self.reserved == 0
             && (0..self.empty_in.len()).all(|tenant| {
                 self.empty_in[tenant] == Some(self.epoch) || self.outages.is_given_up(tenant)
             })
@@ -208,35 +213,48 @@ impl<'w> State<'w> {
                 tenant,
                 epoch,
                 found,
+                doubtful,
             } => {
                 self.looks -= 1;
-                match found {
+                self.doubtful[tenant].extend(doubtful);
+                let wait = match found {
                     Ok(found) => {
-                        self.reachable(tenant);
-                        let again = self.worker.shared.jittered(self.worker.poll_interval);
-                        self.turns.looked(tenant, found, Instant::now() + again);
+                        // What it found may be refused when it is claimed.
+                        if !found {
+                            self.reachable(tenant);
+                        }
                         self.empty_in[tenant] = (!found).then_some(epoch);
+                        self.worker.poll_interval
                     }
-                    Err(error) => self.unreachable(tenant, &error),
-                }
+                    Err(ref error) => self.unreachable(tenant, error),
+                };
+                let due = Instant::now() + self.worker.shared.jittered(wait);
+                self.turns.looked(tenant, matches!(found, Ok(true)), due);
             }
             Served::Claimed {
                 tenant,
                 limit,
                 claimed_at,
+                token,
                 claimed,
             } => {
                 self.reserved -= limit;
                 match claimed {
                     Ok(jobs) => {
                         self.reachable(tenant);
-                        self.turns
-                            .claimed(tenant, !jobs.is_empty(), jobs.len() == limit);
+                        self.turns.claimed(tenant, !jobs.is_empty());
                         for job in jobs {
                             self.begin(tenant, job, claimed_at);
                         }
                     }
-                    Err(error) => self.unreachable(tenant, &error),
+                    Err(error) => {
+                        if error.is_unreachable() {
+                            self.doubtful[tenant].push(token);
+                        }
+                        let wait = self.unreachable(tenant, &error);
+                        let due = Instant::now() + self.worker.shared.jittered(wait);
+                        self.turns.claim_failed(tenant, due);
+                    }
                 }
             }
         }
@@ -271,16 +289,15 @@ impl<'w> State<'w> {
         }
     }
 
-    fn unreachable(&mut self, tenant: usize, cause: &JobError) {
+    /// Returns how long to wait before the next look.
+    fn unreachable(&mut self, tenant: usize, cause: &JobError) -> Duration {
         let error = describe(cause);
         warn!(error, "jobs could not be claimed");
         let schema = self.schema_of(tenant);
         self.worker
             .shared
             .tell(&WorkerEvent::Unreachable { schema, error });
-        let wait = self.outages.failed(tenant, !cause.is_unreachable());
-        let wait = self.worker.shared.jittered(wait);
-        self.turns.looked(tenant, false, Instant::now() + wait);
+        self.outages.failed(tenant, !cause.is_unreachable())
     }
 
     fn schema_of(&self, tenant: usize) -> Option<String> {
@@ -313,7 +330,7 @@ impl<'w> State<'w> {
             }
         }
         self.epoch += 1;
-        if self.attempts.is_empty() {
+        if self.until == Until::Idle && self.attempts.is_empty() {
             // Whether an idle worker may end, each tenant has to say again. One
             // that can't be reached is not asked more often for it.
             let now = Instant::now();
@@ -334,10 +351,11 @@ impl<'w> State<'w> {
                 self.abandon.cancel();
             }
         }
-        if tokio::time::timeout(RELEASE_TIME, self.release())
-            .await
-            .is_err()
-        {
+        let end = Instant::now() + RELEASE_TIME;
+        // Those that can't write their ends leave time for the others.
+        let drained = tokio::time::timeout(RELEASE_TIME / 2, self.drain()).await;
+        let released = tokio::time::timeout_at(end, self.release()).await;
+        if drained.is_err() || released.is_err() {
             warn!("jobs could not be given back; others go on with them when their leases end");
         }
         self.report.unserved = self.outages.count();
@@ -348,13 +366,13 @@ impl<'w> State<'w> {
     /// What was claimed by a statement whose answer was lost has no attempt, and
     /// is given back too.
     async fn release(&mut self) {
-        self.drain().await;
         let worker = self.worker;
-        let releases = worker
+        let mut releases: FuturesUnordered<_> = worker
             .places
             .iter()
-            .map(|place| release_owned(&place.own, &worker.owner));
-        for released in join_all(releases).await {
+            .map(|place| release_owned(&place.own, &worker.owner))
+            .collect();
+        while let Some(released) = releases.next().await {
             match released {
                 Ok(jobs) => self.report.released += jobs,
                 Err(error) => warn!(%error, "jobs were not given back"),

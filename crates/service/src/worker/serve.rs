@@ -9,8 +9,8 @@ use tracing::warn;
 use super::{Worker, WorkerEvent};
 use crate::{
     jobs::{
-        ClaimRequest, ClaimedJob, JobError, RunToken, claim_jobs_with, release_expired_with,
-        waiting_work,
+        ClaimRequest, ClaimedJob, JobError, RunToken, claim_jobs_with, release_claims,
+        release_expired_with, waiting_work,
     },
     transaction::RetryPolicy,
 };
@@ -31,6 +31,8 @@ pub(super) enum Served {
         epoch: u64,
         /// Whether there is something to claim.
         found: Result<bool, JobError>,
+        /// Claims that are still to be given back.
+        doubtful: Vec<RunToken>,
     },
     Claimed {
         tenant: usize,
@@ -38,31 +40,52 @@ pub(super) enum Served {
         limit: usize,
         /// Before the claim was sent.
         claimed_at: Instant,
+        token: RunToken,
         claimed: Result<Vec<ClaimedJob>, JobError>,
     },
 }
 
 impl Worker {
-    pub(super) async fn look_at(&self, tenant: usize, epoch: u64) -> Served {
-        let found = self.look(tenant).await;
+    /// First gives back the `doubtful` claims, whose answers were lost.
+    pub(super) async fn look_at(
+        &self,
+        tenant: usize,
+        epoch: u64,
+        mut doubtful: Vec<RunToken>,
+    ) -> Served {
+        let found = self.answered(self.look(tenant, &mut doubtful)).await;
         Served::Looked {
             tenant,
             epoch,
             found,
+            doubtful,
         }
     }
 
     /// Frees what lost workers had, and says whether there is something to
     /// claim.
-    async fn look(&self, tenant: usize) -> Result<bool, JobError> {
+    async fn look(&self, tenant: usize, doubtful: &mut Vec<RunToken>) -> Result<bool, JobError> {
         let own = &self.places[tenant].own;
+        if !doubtful.is_empty() {
+            release_claims(own, doubtful).await?;
+            doubtful.clear();
+        }
         let work = waiting_work(own, &self.kinds).await?;
         let mut freed = false;
         if work.expired {
-            for expired in release_expired_with(own, self.strategy, PATIENCE).await? {
-                warn!(job = %expired.job, became = %expired.became, "a lease ended");
-                self.shared.tell(&WorkerEvent::Expired { job: expired.job });
-                freed = true;
+            match release_expired_with(own, self.strategy, PATIENCE).await {
+                Ok(released) => {
+                    for expired in released {
+                        warn!(job = %expired.job, became = %expired.became, "a lease ended");
+                        self.shared.tell(&WorkerEvent::Expired { job: expired.job });
+                        freed = true;
+                    }
+                }
+                // One of their rows may be locked; the others can be claimed.
+                Err(error) if !error.is_unreachable() => {
+                    warn!(%error, "leases that have ended were not released");
+                }
+                Err(error) => return Err(error),
             }
         }
         Ok(work.claimable || freed)
@@ -75,12 +98,26 @@ impl Worker {
             ..self.claim_request()
         };
         let claimed_at = Instant::now();
-        let claimed = claim_jobs_with(own, &request, RunToken::random(), PATIENCE).await;
+        let token = RunToken::random();
+        let claim = claim_jobs_with(own, &request, token, PATIENCE);
+        let claimed = self.answered(claim).await;
         Served::Claimed {
             tenant,
             limit,
             claimed_at,
+            token,
             claimed,
         }
+    }
+
+    /// A connection that has died without a word is not waited for: nothing but
+    /// this limit tells.
+    async fn answered<T>(
+        &self,
+        asked: impl Future<Output = Result<T, JobError>>,
+    ) -> Result<T, JobError> {
+        let limit = self.shared.answer_limit();
+        let answer = tokio::time::timeout(limit, asked).await;
+        answer.unwrap_or_else(|_| Err(JobError::no_answer(limit)))
     }
 }

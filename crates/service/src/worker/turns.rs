@@ -14,10 +14,12 @@ pub(super) struct Turns {
 #[derive(Debug, Clone, Copy)]
 struct Turn {
     due: Instant,
-    /// A look found something, or the last claim took as many as it asked for.
+    /// A look found something, or the last claim did.
     has_more: bool,
-    /// A look or a claim is under way.
-    is_busy: bool,
+    /// A look is under way.
+    is_looking: bool,
+    /// A claim is under way.
+    is_claiming: bool,
     /// It was woken while it was looked at, which may have been too early.
     woken: Option<Instant>,
 }
@@ -28,7 +30,8 @@ impl Turns {
         let turn = Turn {
             due: now,
             has_more: false,
-            is_busy: false,
+            is_looking: false,
+            is_claiming: false,
             woken: None,
         };
         Self {
@@ -37,58 +40,68 @@ impl Turns {
         }
     }
 
-    /// Those that are not busy, in their order.
     fn in_turn(&self, is_wanted: impl Fn(&Turn) -> bool) -> Vec<usize> {
         let count = self.tenants.len();
         (0..count)
             .map(|offset| (self.next + offset) % count)
-            .filter(|index| {
-                let turn = &self.tenants[*index];
-                !turn.is_busy && is_wanted(turn)
-            })
+            .filter(|index| is_wanted(&self.tenants[*index]))
             .collect()
     }
 
-    /// The tenants that are to be looked at now.
+    /// The tenants that are to be looked at now, first the one that has waited
+    /// longest.
     pub(super) fn due(&self, now: Instant) -> Vec<usize> {
-        self.in_turn(|turn| turn.due <= now)
+        let mut due = self.in_turn(|turn| !turn.is_looking && turn.due <= now);
+        due.sort_by_key(|tenant| self.tenants[*tenant].due);
+        due
     }
 
-    /// The tenants that have something to claim.
+    /// The tenants that have something to claim, in their order.
     pub(super) fn claimable(&self) -> Vec<usize> {
-        self.in_turn(|turn| turn.has_more)
+        self.in_turn(|turn| !turn.is_claiming && turn.has_more)
     }
 
-    /// The earliest time at which one is due; none while all are busy.
+    /// The earliest time at which one is due; none while all are looked at.
     pub(super) fn next_due(&self) -> Option<Instant> {
-        let waiting = self.tenants.iter().filter(|turn| !turn.is_busy);
+        let waiting = self.tenants.iter().filter(|turn| !turn.is_looking);
         waiting.map(|turn| turn.due).min()
     }
 
-    /// A look or a claim begins.
-    pub(super) fn begin(&mut self, tenant: usize) {
+    pub(super) fn begin_look(&mut self, tenant: usize) {
         let turn = &mut self.tenants[tenant];
-        turn.is_busy = true;
+        turn.is_looking = true;
         turn.woken = None;
     }
 
     /// A look has ended; the next one is at this time.
     pub(super) fn looked(&mut self, tenant: usize, has_more: bool, due: Instant) {
         let turn = &mut self.tenants[tenant];
-        turn.due = turn.woken.unwrap_or(due);
+        turn.is_looking = false;
         turn.has_more = has_more;
-        turn.is_busy = false;
+        turn.due = turn.woken.unwrap_or(due);
+    }
+
+    pub(super) fn begin_claim(&mut self, tenant: usize) {
+        self.tenants[tenant].is_claiming = true;
     }
 
     /// A claim has ended. After one that took something the next tenant comes
     /// first.
-    pub(super) fn claimed(&mut self, tenant: usize, took_any: bool, has_more: bool) {
+    pub(super) fn claimed(&mut self, tenant: usize, took_any: bool) {
         let turn = &mut self.tenants[tenant];
-        turn.has_more = has_more;
-        turn.is_busy = false;
+        turn.is_claiming = false;
+        turn.has_more = took_any;
         if took_any {
             self.next = (tenant + 1) % self.tenants.len();
         }
+    }
+
+    /// A claim has failed; nothing is claimed before the next look.
+    pub(super) fn claim_failed(&mut self, tenant: usize, due: Instant) {
+        let turn = &mut self.tenants[tenant];
+        turn.is_claiming = false;
+        turn.has_more = false;
+        turn.due = due;
     }
 
     /// Somebody said that there is something to do.
@@ -105,41 +118,63 @@ mod tests {
 
     use super::*;
 
+    const SECOND: Duration = Duration::from_secs(1);
+
     #[test]
     fn who_was_served_comes_last() {
         let now = Instant::now();
         let mut turns = Turns::new(3, now);
         assert_eq!(turns.due(now), [0, 1, 2]);
         for tenant in 0..3 {
-            turns.begin(tenant);
-            turns.looked(tenant, true, now + Duration::from_secs(1));
+            turns.begin_look(tenant);
+            turns.looked(tenant, true, now + SECOND);
         }
         assert_eq!(turns.claimable(), [0, 1, 2]);
-        turns.claimed(0, true, true);
+        turns.claimed(0, true);
         assert_eq!(turns.claimable(), [1, 2, 0]);
-        turns.claimed(1, false, false);
+        turns.claimed(1, false);
         assert_eq!(turns.claimable(), [2, 0], "it took nothing");
-        turns.claimed(2, true, true);
+        turns.claimed(2, true);
         assert_eq!(turns.claimable(), [0, 2]);
     }
 
     #[test]
-    fn who_is_busy_is_neither_looked_at_nor_waited_for() {
+    fn nobody_is_looked_at_or_claimed_from_twice_at_the_same_time() {
         let now = Instant::now();
         let mut turns = Turns::new(2, now);
-        turns.begin(0);
+        turns.begin_look(0);
         assert_eq!(turns.due(now), [1]);
-        turns.begin(1);
+        turns.begin_look(1);
         assert_eq!((turns.due(now), turns.next_due()), (vec![], None));
-        let later = now + Duration::from_secs(5);
-        turns.looked(1, true, later);
-        turns.begin(1);
+        turns.looked(1, true, now + SECOND);
+        turns.begin_claim(1);
         assert!(turns.claimable().is_empty());
-        turns.claimed(1, true, true);
-        assert_eq!(
-            (turns.claimable(), turns.next_due()),
-            (vec![1], Some(later))
-        );
+        assert_eq!(turns.next_due(), Some(now + SECOND));
+        turns.claimed(1, true);
+        assert_eq!(turns.claimable(), [1]);
+    }
+
+    #[test]
+    fn a_look_keeps_no_tenant_from_its_turn() {
+        let now = Instant::now();
+        let mut turns = Turns::new(2, now);
+        for tenant in 0..2 {
+            turns.begin_look(tenant);
+            turns.looked(tenant, true, now);
+        }
+        turns.begin_look(0);
+        assert_eq!(turns.claimable(), [0, 1]);
+    }
+
+    #[test]
+    fn who_has_waited_longest_is_looked_at_first() {
+        let now = Instant::now();
+        let mut turns = Turns::new(3, now);
+        for (tenant, seconds) in [(0, 3), (1, 2), (2, 1)] {
+            turns.begin_look(tenant);
+            turns.looked(tenant, false, now + SECOND * seconds);
+        }
+        assert_eq!(turns.due(now + SECOND * 2), [2, 1]);
     }
 
     #[test]
@@ -147,14 +182,14 @@ mod tests {
         let now = Instant::now();
         let mut turns = Turns::new(2, now);
         for tenant in turns.due(now) {
-            turns.looked(tenant, false, now + Duration::from_secs(5));
+            turns.looked(tenant, false, now + SECOND);
         }
         assert!(turns.due(now).is_empty());
         turns.wake(1, now);
         assert_eq!(turns.due(now), [1]);
-        turns.begin(1);
+        turns.begin_look(1);
         turns.wake(1, now);
-        turns.looked(1, false, now + Duration::from_secs(5));
+        turns.looked(1, false, now + SECOND);
         assert_eq!(turns.due(now), [1], "woken while it was looked at");
     }
 }

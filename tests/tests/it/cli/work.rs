@@ -5,6 +5,8 @@ use outreach_service::jobs::{NewJob, enqueue_jobs_in_txn};
 use outreach_service::transaction::{RetryPolicy, with_retrying_transaction};
 use outreach_tests::{Output, TestDb, matrix_tests};
 
+use sea_orm::{ConnectionTrait, TransactionTrait};
+
 use super::{
     assert_one_line, contents, examples, folder, json,
     long_jobs::{
@@ -345,5 +347,47 @@ async fn postgres_jobs_are_done_behind_a_pooler_in_transaction_mode() -> anyhow:
     assert_eq!(json(&here)?["status"], "completed");
     let doctor = outreach(&folder, &db).args(["jobs", "doctor", "--fix"]);
     assert_eq!(doctor.run().await?.status, Some(0));
+    Ok(())
+}
+
+/// A statement of a job waits for a lock that nobody lets go.
+#[tokio::test(flavor = "multi_thread")]
+async fn postgres_f29_a_terminated_worker_does_not_wait_for_a_statement_that_waits()
+-> anyhow::Result<()> {
+    let db = TestDb::postgres().await?;
+    let folder = folder()?;
+    detach(&folder, &db).await?;
+    let locking = db.connect_plain().await?;
+    let lock = locking.begin().await?;
+    lock.execute_unprepared("lock table prospects").await?;
+    let running = work(&folder, &db).args(["--grace", "0"]).spawn()?;
+    let waiting = "select count(*) from pg_stat_activity \
+                   where datname = current_database() and wait_event_type = 'Lock'";
+    until(&db, 1, waiting).await?;
+    running.signal("TERM").await?;
+    let output = running.wait().await?;
+    assert_eq!(output.status, Some(0), "{output:?}");
+    lock.rollback().await?;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn postgres_a_second_signal_ends_a_worker_at_once() -> anyhow::Result<()> {
+    let db = TestDb::postgres().await?;
+    let folder = folder()?;
+    detach(&folder, &db).await?;
+    slow_down(&db).await?;
+    let mut running = work(&folder, &db).args(["--grace", "3600"]).spawn()?;
+    until_in_the_middle(&db).await?;
+    let locking = db.connect_plain().await?;
+    let lock = locking.begin().await?;
+    lock.execute_unprepared("lock table prospects").await?;
+    running.signal("INT").await?;
+    running.wait_for_stderr("interrupted: ending").await?;
+    running.signal("INT").await?;
+    let output = running.wait().await?;
+    assert_eq!(output.status, Some(2), "{output:?}");
+    assert!(output.stderr.contains("interrupted again"), "{output:?}");
+    lock.rollback().await?;
     Ok(())
 }

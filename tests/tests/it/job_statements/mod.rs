@@ -33,7 +33,7 @@ const SENT: [&str; 21] = [
     r#"WHERE "job_runs"."unique_key" ="#,
     r#"DELETE FROM "jobs" WHERE "jobs"."id" ="#,
     // look, claim
-    "UNION ALL SELECT NULL, NULL, NULL WHERE",
+    "UNION ALL SELECT CAST(NULL AS integer) AS kind",
     "AS is_rest FROM priorities_0",
     r#"UPDATE "job_runs" SET "run_token" ="#,
     r#"RETURNING "id", "params""#,

@@ -95,7 +95,7 @@ fn broken_rules(sql: &str, volatile: &BTreeSet<String>) -> Vec<String> {
         // Locks rows, or is a part of INSERT.
         - words
             .windows(2)
-            .filter(|pair| pair[1] == "update" && (pair[0] == "for" || pair[0] == "do"))
+            .filter(|pair| pair[1] == "update" && ["for", "key", "do"].contains(&pair[0].as_str()))
             .count();
     refuse(changes > 1, "several changes in one statement");
     refuse(has("offset"), "OFFSET");
@@ -181,6 +181,7 @@ fn the_rules_know_what_breaks_them() {
     for sql in [
         r#"UPDATE "jobs" SET "updated_at" = statement_timestamp()"#,
         r#"SELECT "id" FROM "jobs" LIMIT 1 FOR UPDATE SKIP LOCKED"#,
+        r#"UPDATE "a" SET "b" = 1 WHERE "c" = (SELECT 1 FOR NO KEY UPDATE)"#,
         r#"INSERT INTO "jobs" SELECT * FROM unnest($1)"#,
         "INSERT INTO a VALUES (clock_timestamp()) ON CONFLICT DO NOTHING",
         "SET LOCAL search_path TO a",

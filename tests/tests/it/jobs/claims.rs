@@ -12,6 +12,7 @@ use outreach_service::{
     transaction::{TransactionSource, safe_commit},
 };
 use outreach_tests::{JobDb, job_tests};
+use sea_orm::ConnectionTrait;
 use serde_json::json;
 
 use super::handlers::{kind, new_job};
@@ -29,6 +30,7 @@ job_tests! {
     old_statuses_in_capital_letters_are_claimed,
     runs_that_lost_their_job_are_told_from_those_that_complete_with_them,
     a_stale_run_takes_nothing_from_the_run_that_has_the_job_now,
+    a_job_whose_parameters_can_not_be_read_fails_alone,
     a_look_says_whether_there_is_something_to_do,
 }
 
@@ -304,4 +306,44 @@ async fn a_look_says_whether_there_is_something_to_do(jobs: JobDb) {
         .await
         .unwrap();
     assert_eq!(look().await, (false, true));
+    let of_nothing = waiting_work(&tenant, &[]).await.unwrap();
+    assert_eq!((of_nothing.claimable, of_nothing.expired), (false, true));
+}
+
+/// PostgreSQL stores half of a surrogate pair as JSON, which is no text.
+async fn a_job_whose_parameters_can_not_be_read_fails_alone(jobs: JobDb) {
+    let tenant = tenant(&jobs).await;
+    enqueue_all(&tenant, &[new_job(1).priority(-1), new_job(2)]).await;
+    let spoil = "UPDATE jobs SET params = '{\"number\": \"\\ud800\"}' WHERE id = \
+                 (SELECT job_id FROM job_runs WHERE priority = -1)";
+    jobs.db.sql(spoil).await.unwrap();
+    let claimed = claim(&jobs, &tenant, &[kind()], 2).await;
+    assert_eq!(numbers(&claimed), [2]);
+    let failed = "SELECT error_message FROM jobs WHERE status = 'failed'";
+    let reason = jobs.db.value(failed).await.unwrap().unwrap();
+    assert!(reason.contains("parameters cannot be read"), "{reason}");
+    let left = "SELECT count(*) FROM job_runs";
+    assert_eq!(jobs.db.count(left).await.unwrap(), 1);
+}
+
+/// Others have locked the row of the job that would be first.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn postgres_a_job_whose_row_is_locked_is_passed_by_and_claimed_later() {
+    let jobs = JobDb::postgres().await.unwrap();
+    let tenant = tenant(&jobs).await;
+    enqueue_all(&tenant, &[new_job(1).priority(-1), new_job(2)]).await;
+    let txn = tenant.begin_transaction("test").await.unwrap();
+    let lock = "UPDATE jobs SET updated_at = now() WHERE id = \
+                (SELECT job_id FROM job_runs WHERE priority = -1)";
+    txn.execute_unprepared(lock).await.unwrap();
+    let claimed = claim(&jobs, &tenant, &[kind()], 2).await;
+    assert_eq!(numbers(&claimed), [2]);
+    safe_commit(txn, "test").await.unwrap();
+    let waits = "SELECT count(*) FROM job_runs WHERE run_at > now() AND attempts = 0 \
+                 AND run_token IS NULL AND owner IS NULL";
+    assert_eq!(jobs.db.count(waits).await.unwrap(), 1);
+    let now = "UPDATE job_runs SET run_at = now() WHERE run_token IS NULL";
+    jobs.db.sql(now).await.unwrap();
+    let claimed = claim(&jobs, &tenant, &[kind()], 2).await;
+    assert_eq!(numbers(&claimed), [1]);
 }

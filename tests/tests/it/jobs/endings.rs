@@ -7,8 +7,8 @@ use outreach_domain::JobStatus;
 use outreach_service::{
     connect::{DatabaseOptions, Tenant, connect_tenant},
     jobs::{
-        ClaimRequest, CompletedRun, JobError, RunToken, cancel_job, claim_jobs, complete_jobs,
-        enqueue_job, enqueue_jobs_in_txn, find_job, record_progress_in_txn,
+        ClaimRequest, ClaimStrategy, CompletedRun, JobError, RunToken, cancel_job, claim_jobs,
+        complete_jobs, enqueue_job, enqueue_jobs_in_txn, find_job, record_progress_in_txn,
     },
     transaction::TransactionSource,
     worker::{AttemptEnd, Completion, Worker, WorkerEvent, WorkerReport},
@@ -25,6 +25,8 @@ use crate::support::{job_id, strategy, tenant};
 job_tests! {
     a_worker_that_had_to_give_its_jobs_back_can_run_again,
     a_worker_that_ends_when_it_is_idle_gives_up_a_tenant_that_answers_with_errors,
+    a_worker_that_ends_when_it_is_idle_gives_up_a_tenant_whose_jobs_it_may_not_claim,
+    a_result_that_the_database_refuses_fails_the_job_with_the_reason,
     a_job_that_was_set_back_keeps_its_row_when_others_complete_with_it,
     of_many_jobs_the_one_that_exists_already_is_named,
 }
@@ -77,6 +79,81 @@ async fn a_worker_that_ends_when_it_is_idle_gives_up_a_tenant_that_answers_with_
     let working = worker.run_until_idle(CancellationToken::new());
     let report = tokio::time::timeout(LIMIT, working).await.unwrap();
     assert_eq!((report.claimed, report.unserved), (0, 1));
+}
+
+/// Runs before each UPDATE of a table, as long as the condition holds.
+async fn refuse_updates(jobs: &JobDb, table: &str, condition: &str) {
+    let statements = match jobs.db.backend() {
+        sea_orm::DbBackend::Sqlite => vec![format!(
+            "CREATE TRIGGER refusing BEFORE UPDATE ON {table} WHEN {condition} \
+             BEGIN SELECT RAISE(ABORT, 'refused by the test'); END"
+        )],
+        _ => vec![
+            "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS \
+             'BEGIN RAISE integrity_constraint_violation USING MESSAGE = ''refused by the test''; \
+             END'"
+                .to_owned(),
+            format!(
+                "CREATE TRIGGER refusing BEFORE UPDATE ON {table} FOR EACH ROW \
+                 WHEN ({condition}) EXECUTE FUNCTION refuse()"
+            ),
+        ],
+    };
+    for statement in statements {
+        jobs.db.sql(&statement).await.unwrap();
+    }
+}
+
+/// A look finds a job each time, which is no success yet.
+async fn a_worker_that_ends_when_it_is_idle_gives_up_a_tenant_whose_jobs_it_may_not_claim(
+    jobs: JobDb,
+) {
+    let tenant = tenant(&jobs).await;
+    enqueue_job(&tenant, &new_job(1)).await.unwrap();
+    refuse_updates(&jobs, "job_runs", "true").await;
+    let (told, mut events) = mpsc::unbounded_channel();
+    let worker = worker(&jobs, &tenant)
+        .handle(kind(), Answering::done())
+        .watch(move |event| told.send(event.clone()).unwrap())
+        .build()
+        .unwrap();
+    let working = worker.run_until_idle(CancellationToken::new());
+    let report = tokio::time::timeout(LIMIT, working).await.unwrap();
+    assert_eq!((report.claimed, report.unserved), (0, 1));
+    for _ in 0..3 {
+        let event = next(&mut events).await;
+        let WorkerEvent::Unreachable { error, .. } = event else {
+            panic!("{event:?}");
+        };
+        assert!(error.contains("refused by the test"), "{error}");
+    }
+    assert!(events.try_recv().is_err());
+}
+
+async fn a_result_that_the_database_refuses_fails_the_job_with_the_reason(jobs: JobDb) {
+    let tenant = tenant(&jobs).await;
+    enqueue_job(&tenant, &new_job(1)).await.unwrap();
+    enqueue_job(&tenant, &new_job(2)).await.unwrap();
+    refuse_updates(&jobs, "jobs", "NEW.result IS NOT NULL").await;
+    let handler = Answering::new(|job| {
+        let result = (job.id() == job_id(1)).then(|| json!({ "done": 1 }));
+        Ok(Completion::Done(result))
+    });
+    let worker = worker(&jobs, &tenant)
+        .handle(kind(), handler)
+        .build()
+        .unwrap();
+    let working = worker.run_until_idle(CancellationToken::new());
+    let report = tokio::time::timeout(LIMIT, working).await.unwrap();
+    assert_eq!((report.completed, report.failed), (1, 1), "{report:?}");
+    let failed = find_job(&tenant, job_id(1)).await.unwrap().unwrap();
+    assert_eq!((failed.status, failed.result), (JobStatus::Failed, None));
+    let reason = failed.error_message.unwrap();
+    assert!(reason.contains("the result cannot be stored"), "{reason}");
+    assert!(reason.contains("refused by the test"), "{reason}");
+    let completed = find_job(&tenant, job_id(2)).await.unwrap().unwrap();
+    let is = (completed.status, completed.result);
+    assert_eq!(is, (JobStatus::Completed, None));
 }
 
 async fn a_job_that_was_set_back_keeps_its_row_when_others_complete_with_it(jobs: JobDb) {
@@ -233,6 +310,7 @@ async fn postgres_what_a_claim_brings_after_the_signal_is_given_back_and_not_beg
     let handler = Answering::done();
     let builder = worker(&place.jobs, &place.behind_proxy)
         .handle(kind(), handler.clone())
+        .strategy(ClaimStrategy::Portable)
         .grace(LIMIT);
     // Its claim will wait for this row.
     let mut txn = place.direct.begin_transaction("test").await.unwrap();
@@ -344,5 +422,61 @@ async fn postgres_a_transaction_that_nobody_goes_on_with_holds_its_job_no_longer
     let error = txn.execute_unprepared("SELECT 1").await.unwrap_err();
     assert!(outreach_service::sql::is_unreachable(&error), "{error}");
     drop(txn);
+    stop(shutdown, working).await;
+}
+
+/// Nobody says that the connection is dead: nothing comes back on it, while
+/// heartbeats go on over others.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn postgres_an_answer_that_never_comes_is_not_waited_for() {
+    for silenced in ["claim", "completion"] {
+        let place = proxied().await;
+        enqueue_job(&place.direct, &new_job(1).max_attempts(1))
+            .await
+            .unwrap();
+        let proxy = Arc::clone(&place.proxy);
+        let handler = Answering::new(move |_| {
+            if silenced == "completion" {
+                proxy.set_fault(Fault::SilenceAfterWrites);
+            }
+            Ok(Completion::Done(None))
+        });
+        if silenced == "claim" {
+            place.proxy.set_fault(Fault::SilenceAfterWrites);
+        }
+        let builder = worker(&place.jobs, &place.behind_proxy)
+            .handle(kind(), handler.clone())
+            .lease(Duration::from_secs(5));
+        let (shutdown, working, mut ends) = work(builder);
+        assert_eq!(next(&mut ends).await, AttemptEnd::Completed, "{silenced}");
+        assert_eq!(place.proxy.faults_fired(), 1);
+        assert_eq!(status(&place.direct, 1).await, JobStatus::Completed);
+        assert_eq!(handler.attempts()[&job_id(1)], 1);
+        stop(shutdown, working).await;
+    }
+}
+
+/// The disk is full for a while; what the attempt did is not done again.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn postgres_an_end_that_finds_the_disk_full_is_written_later() {
+    let place = proxied().await;
+    enqueue_job(&place.direct, &new_job(1).max_attempts(1))
+        .await
+        .unwrap();
+    // A sequence counts on when the transaction rolls back.
+    for statement in [
+        "CREATE SEQUENCE tries",
+        "CREATE FUNCTION fill() RETURNS trigger LANGUAGE plpgsql AS \
+         'BEGIN IF nextval(''tries'') < 4 THEN RAISE disk_full; END IF; RETURN NEW; END'",
+        "CREATE TRIGGER full_disk BEFORE UPDATE ON jobs FOR EACH ROW \
+         WHEN (NEW.status = 'completed') EXECUTE FUNCTION fill()",
+    ] {
+        place.jobs.db.sql(statement).await.unwrap();
+    }
+    let handler = Answering::done();
+    let builder = worker(&place.jobs, &place.behind_proxy).handle(kind(), handler.clone());
+    let (shutdown, working, mut ends) = work(builder);
+    assert_eq!(next(&mut ends).await, AttemptEnd::Completed);
+    assert_eq!(handler.attempts()[&job_id(1)], 1);
     stop(shutdown, working).await;
 }

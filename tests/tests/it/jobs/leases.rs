@@ -20,6 +20,7 @@ use crate::support::{job_id, strategy, tenant};
 
 job_tests! {
     f29_a_job_whose_lease_has_ended_waits_again_and_its_old_run_writes_nothing,
+    a_job_that_was_set_back_waits_when_its_lease_ends_even_after_its_last_attempt,
     f29_a_lease_that_has_not_ended_is_left_alone,
     f40_a_job_with_one_attempt_is_not_run_again_after_its_worker_was_lost,
     f30_a_job_past_its_deadline_is_not_tried_again,
@@ -99,6 +100,26 @@ async fn f29_a_job_whose_lease_has_ended_waits_again_and_its_old_run_writes_noth
     let errors = jobs.db.value(errors).await.unwrap().unwrap();
     assert!(errors.contains("dead worker"), "{errors}");
     complete_job(&tenant, alive, json!({})).await.unwrap();
+}
+
+async fn a_job_that_was_set_back_waits_when_its_lease_ends_even_after_its_last_attempt(
+    jobs: JobDb,
+) {
+    let tenant = tenant(&jobs).await;
+    for attempts in [1, 5] {
+        let job = new_job(u64::from(attempts)).max_attempts(attempts);
+        enqueued(&tenant, job).await;
+        claim(&jobs, &tenant).await;
+        jobs.db
+            .sql("UPDATE jobs SET status = 'pending'")
+            .await
+            .unwrap();
+        jobs.db.sql(EXPIRE).await.unwrap();
+        let released = release_expired(&tenant, strategy(&jobs)).await.unwrap();
+        assert_eq!(released[0].became, JobStatus::Pending);
+        let run = claim(&jobs, &tenant).await;
+        complete_job(&tenant, run, json!({})).await.unwrap();
+    }
 }
 
 async fn f29_a_lease_that_has_not_ended_is_left_alone(jobs: JobDb) {

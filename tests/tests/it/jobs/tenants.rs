@@ -30,8 +30,9 @@ type Claims = HashMap<JobId, (Option<String>, Instant)>;
 
 const SCHEMAS: [&str; 3] = ["acme", "Ümlaut \"quoted\"", "zeta"];
 
-async fn migrated(db: &TestDb) -> DatabaseConnection {
-    for schema in SCHEMAS {
+async fn migrated<S: AsRef<str>>(db: &TestDb, schemas: &[S]) -> DatabaseConnection {
+    for schema in schemas {
+        let schema = schema.as_ref();
         let options = DatabaseOptions::new(db.url()).unwrap().schema(schema);
         let own = open(&options).await.unwrap();
         Migrator::up(&own, None).await.unwrap();
@@ -52,7 +53,7 @@ fn tenants(pool: &DatabaseConnection) -> Vec<Tenant> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_tenant_with_many_jobs_does_not_keep_the_others_waiting() {
     let db = TestDb::empty_postgres().await.unwrap();
-    let pool = migrated(&db).await;
+    let pool = migrated(&db, &SCHEMAS).await;
     let tenants = tenants(&pool);
     let many: Vec<NewJob> = (100..10_100).map(new_job).collect();
     let mut txn = tenants[0].begin_transaction("test").await.unwrap();
@@ -105,11 +106,62 @@ async fn a_tenant_with_many_jobs_does_not_keep_the_others_waiting() {
     assert!(waits.iter().all(|wait| *wait < longest), "{waits:?}");
 }
 
+/// More than are looked at at the same time, all of them due each time that there
+/// is room for a job.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn each_of_many_tenants_has_its_turn_however_few_jobs_there_is_room_for() {
+    const EACH: usize = 20;
+    let db = TestDb::empty_postgres().await.unwrap();
+    let schemas: Vec<String> = (0..6).map(|number| format!("tenant_{number}")).collect();
+    let pool = migrated(&db, &schemas).await;
+    let tenants: Vec<Tenant> = schemas
+        .iter()
+        .map(|schema| Tenant::schema(pool.clone(), schema))
+        .collect();
+    for tenant in &tenants {
+        let mut txn = tenant.begin_transaction("test").await.unwrap();
+        let jobs: Vec<NewJob> = (0..EACH as u64).map(new_job).collect();
+        enqueue_jobs_in_txn(&mut txn, &jobs).await.unwrap();
+        safe_commit(txn, "test").await.unwrap();
+    }
+    let order: Arc<Mutex<Vec<Option<String>>>> = Arc::default();
+    let watch = Arc::clone(&order);
+    let worker = Worker::builder_for(tenants)
+        .handle(kind(), Answering::done())
+        .concurrency(1)
+        .poll_interval(Duration::from_millis(1))
+        .watch(move |event| {
+            if let WorkerEvent::Claimed { schema, .. } = event {
+                watch.lock().unwrap().push(schema.clone());
+            }
+        })
+        .build()
+        .unwrap();
+    let working = worker.run_until_idle(CancellationToken::new());
+    tokio::time::timeout(LIMIT, working).await.unwrap();
+    let order = order.lock().unwrap();
+    assert_eq!(order.len(), 6 * EACH);
+    // From where all have been looked at, they take turns; the first may have
+    // no jobs any more.
+    let seen = |claims: &[Option<String>]| {
+        let of = |schema: &String| claims.iter().filter(|s| s.as_ref() == Some(schema)).count();
+        schemas.iter().map(of).collect::<Vec<usize>>()
+    };
+    let all = (0..order.len()).find(|end| seen(&order[..*end]).iter().all(|count| *count > 0));
+    let from = all.unwrap();
+    assert!(from < 3 * EACH, "{order:?}");
+    let first = order[0].clone();
+    for (schema, count) in schemas.iter().zip(seen(&order[from..from + 24])) {
+        let is_fair = (3..=6).contains(&count) || Some(schema) == first.as_ref();
+        assert!(is_fair, "{schema}: {count} of 24 in {order:?}");
+    }
+}
+
 /// Two of the three can't be looked at, and of one of them a job has just ended.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn tenants_whose_tables_are_locked_hold_up_no_other() {
     let db = TestDb::empty_postgres().await.unwrap();
-    let pool = migrated(&db).await;
+    let pool = migrated(&db, &SCHEMAS).await;
     let tenants = tenants(&pool);
     let (handler, mut begun, may_end) = Waiting::new();
     let (ended, mut ends) = mpsc::unbounded_channel();
@@ -153,7 +205,7 @@ async fn tenants_whose_tables_are_locked_hold_up_no_other() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn each_tenant_s_discovery_saves_into_its_own_schema() {
     let db = TestDb::empty_postgres().await.unwrap();
-    let pool = migrated(&db).await;
+    let pool = migrated(&db, &SCHEMAS).await;
     let tenants = tenants(&pool);
     for tenant in &tenants {
         let job = NewJob::discover(job_id(1), &request("a, b", 10));

@@ -185,6 +185,14 @@ async fn a_worker_that_could_do_nothing_is_refused(jobs: JobDb) {
         .handle(kind(), Answering::done())
         .lease(Duration::from_millis(1));
     assert!(matches!(short.build(), Err(WorkerError::LeaseTooShort(_))));
+    let twice = worker(&jobs, &tenant)
+        .handle(kind(), Answering::done())
+        .tenant(tenant.clone());
+    let refused = twice.build().unwrap_err();
+    assert!(
+        matches!(refused, WorkerError::TenantTwice(None)),
+        "{refused}"
+    );
 }
 
 async fn postgres(db: TestDb) -> (JobDb, Tenant) {
@@ -226,8 +234,37 @@ async fn f44_a_worker_waits_for_a_server_that_went_away() {
 }
 
 /// The reply to the claim's COMMIT is lost: the jobs are this worker's and it
-/// does not know. They are found again when the lease ends, and none is held
-/// when the worker stops.
+/// does not know. It gives them back with its next look, long before the lease
+/// ends, and the attempt does not count.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_claim_took_whose_reply_was_lost_is_given_back_and_done() {
+    let db = TestDb::postgres().await.unwrap();
+    let proxy = Proxy::start(db.url()).await.unwrap();
+    let (jobs, direct) = postgres(db).await;
+    let options = DatabaseOptions::new(&proxy.url(jobs.db.url()).unwrap()).unwrap();
+    let proxied = connect_tenant(&options).await.unwrap();
+    let (claimed, mut claims) = mpsc::unbounded_channel();
+    let worker = worker(&jobs, &proxied)
+        .handle(kind(), Answering::done())
+        .lease(Duration::from_mins(10))
+        .watch(move |event| {
+            if let WorkerEvent::Claimed { attempt, .. } = event {
+                claimed.send(*attempt).unwrap();
+            }
+        })
+        .build()
+        .unwrap();
+    let once = new_job(1).max_attempts(1);
+    enqueue_job(&direct, &once).await.unwrap();
+    proxy.set_fault(Fault::SwallowReplyToWrites);
+    let (shutdown, working) = work(worker);
+    proxy.wait_for_faults(1).await.unwrap();
+    assert_eq!(next(&mut claims).await, 1);
+    let report = stop(shutdown, working).await;
+    assert_eq!((report.claimed, report.completed), (1, 1), "{report:?}");
+}
+
+/// And none is held when the worker stops before it has looked again.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_claim_whose_reply_was_lost_holds_its_jobs_no_longer_than_the_worker_lives() {
     let db = TestDb::postgres().await.unwrap();
@@ -235,15 +272,22 @@ async fn a_claim_whose_reply_was_lost_holds_its_jobs_no_longer_than_the_worker_l
     let (jobs, direct) = postgres(db).await;
     let options = DatabaseOptions::new(&proxy.url(jobs.db.url()).unwrap()).unwrap();
     let proxied = connect_tenant(&options).await.unwrap();
+    let (told, mut unreachable) = mpsc::unbounded_channel();
     let worker = worker(&jobs, &proxied)
         .handle(kind(), Answering::done())
         .lease(Duration::from_mins(10))
+        .poll_interval(Duration::from_hours(1))
+        .watch(move |event| {
+            if let WorkerEvent::Unreachable { .. } = event {
+                told.send(()).unwrap();
+            }
+        })
         .build()
         .unwrap();
     enqueue_job(&direct, &new_job(1)).await.unwrap();
     proxy.set_fault(Fault::SwallowReplyToWrites);
     let (shutdown, working) = work(worker);
-    proxy.wait_for_faults(1).await.unwrap();
+    next(&mut unreachable).await;
     let claimed = "SELECT count(*) FROM job_runs WHERE run_token IS NOT NULL";
     assert_eq!(jobs.db.count(claimed).await.unwrap(), 1);
     let report = stop(shutdown, working).await;

@@ -7,7 +7,7 @@
 mod tenants;
 mod watch;
 
-use std::{fmt::Write as _, sync::Arc};
+use std::{fmt::Write as _, sync::Arc, time::Duration};
 
 use outreach_domain::JobKind;
 use outreach_service::worker::{Worker, WorkerReport};
@@ -24,6 +24,9 @@ use crate::{
 
 /// Beside those of the jobs: for claims, heartbeats, ends and LISTEN.
 const OWN_CONNECTIONS: u32 = 4;
+
+/// How long connections may take to be closed in order.
+const CLOSING_TIME: Duration = Duration::from_secs(1);
 
 pub(crate) async fn run(connection: &Connection, arguments: &Work) -> Result<(), Error> {
     let options = connection.options()?;
@@ -59,11 +62,14 @@ pub(crate) async fn run(connection: &Connection, arguments: &Work) -> Result<(),
         .watch(move |event| events.say(event))
         .build()?;
     let signals = Signals::catch().map_err(Error::failed)?;
-    let (report, end) = work(&worker, signals, arguments.exit_when_idle).await;
+    let (report, end) = work(&worker, signals, arguments.exit_when_idle).await?;
     let printed = print(&worker, &report, arguments.json);
-    // A database that is away can't be taken leave of.
-    if let Err(error) = migrate::close(pool).await {
-        tracing::debug!(error = error.message(), "the pool was not closed");
+    // A database that is away can't be taken leave of, and a statement that waits
+    // for a lock is not waited for.
+    match tokio::time::timeout(CLOSING_TIME, migrate::close(pool)).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => tracing::debug!(error = error.message(), "the pool was not closed"),
+        Err(_) => tracing::debug!("the pool was not closed in time"),
     }
     printed?;
     // Who ends by a signal does not claim to have done all that there was.
@@ -83,7 +89,11 @@ enum End {
     Signal,
 }
 
-async fn work(worker: &Worker, mut signals: Signals, exit_when_idle: bool) -> (WorkerReport, End) {
+async fn work(
+    worker: &Worker,
+    mut signals: Signals,
+    exit_when_idle: bool,
+) -> Result<(WorkerReport, End), Error> {
     let shutdown = CancellationToken::new();
     let stop = shutdown.clone();
     let working = async {
@@ -95,13 +105,19 @@ async fn work(worker: &Worker, mut signals: Signals, exit_when_idle: bool) -> (W
     };
     tokio::pin!(working);
     tokio::select! {
-        report = &mut working => return (report, End::Idle),
+        report = &mut working => return Ok((report, End::Idle)),
         signal = signals.next() => {
             output::say(&format!("{}: ending; no more jobs are begun", signal.name()));
             stop.cancel();
         }
     }
-    (working.await, End::Signal)
+    tokio::select! {
+        report = &mut working => Ok((report, End::Signal)),
+        signal = signals.next() => Err(Error::failed_because(format!(
+            "{} again: jobs that were under way go on elsewhere when their leases end",
+            signal.name()
+        ))),
+    }
 }
 
 fn print(worker: &Worker, report: &WorkerReport, json: bool) -> Result<(), Error> {

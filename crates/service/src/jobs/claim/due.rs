@@ -82,6 +82,11 @@ pub(super) async fn due<'a, C: ConnectionTrait>(
 }
 
 impl Due<'_> {
+    /// The smallest, if it is several.
+    pub(super) fn priority(&self) -> i16 {
+        self.priority
+    }
+
     /// Of a row of `job_runs`, beside that it is free.
     pub(super) fn condition(&self) -> SimpleExpr {
         let priority = Expr::col(job_runs::Column::Priority);
@@ -138,7 +143,7 @@ fn statement(backend: DbBackend, kinds: &[JobKind], with_expired: bool) -> State
     }
     if with_expired {
         looks.push(format!(
-            "SELECT NULL, NULL, NULL WHERE (SELECT 1 FROM job_runs \
+            "SELECT CAST(NULL AS integer) AS kind, NULL, NULL WHERE (SELECT 1 FROM job_runs \
              WHERE lease_expires_at < {now} ORDER BY lease_expires_at LIMIT 1) = 1"
         ));
     }

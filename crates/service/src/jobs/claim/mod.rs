@@ -9,28 +9,38 @@
 mod due;
 mod portable;
 mod skip_locked;
+mod start;
 
 use std::time::Duration;
 
 use outreach_domain::{JobId, JobKind, JobStatus};
-use outreach_entity::{job_runs, jobs};
+use outreach_entity::job_runs;
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, QueryFilter, QueryResult,
+    ConnectionTrait, DbBackend, EntityTrait, QueryResult,
     sea_query::{
-        Alias, CaseStatement, Expr, ExprTrait, Func, Order, Query, ReturningClause,
-        SelectStatement, SimpleExpr, UnionType, UpdateStatement,
+        Alias, CaseStatement, Expr, ExprTrait, Order, Query, ReturningClause, SelectStatement,
+        SimpleExpr, UnionType, UpdateStatement,
     },
 };
 use serde_json::Value;
 use uuid::Uuid;
 
-use self::due::{Due, due};
 pub use self::due::{WaitingWork, waiting_work};
-use super::{JobError, Run, RunToken, enqueue::insert_missing_run, queries::existing_job};
+use self::{
+    due::{Due, due},
+    start::Start,
+};
+use super::{
+    JobError, Run, RunToken, enqueue::insert_missing_run, finish::fail_job_in_txn,
+    queries::existing_job,
+};
 use crate::{
     sql,
     transaction::{RetryPolicy, Transaction, TransactionSource, with_retrying_transaction},
 };
+
+/// Kinds and priorities that one claim looks through.
+const MAX_DUE: usize = 200;
 
 /// How two workers that claim at the same moment keep out of each other's way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -135,10 +145,13 @@ async fn claim_in_txn(
     token: RunToken,
 ) -> Result<Vec<ClaimedJob>, JobError> {
     let backend = txn.get_database_backend();
-    let due = due(txn, request.kinds).await?;
+    let mut due = due(txn, request.kinds).await?;
     if due.is_empty() {
         return Ok(Vec::new());
     }
+    // SQLite takes 500; the most urgent of very many.
+    due.sort_by_key(Due::priority);
+    due.truncate(MAX_DUE);
     let candidates = candidates(backend, request, &due);
     let claim = match request.strategy.on(backend) {
         ClaimStrategy::SkipLocked => {
@@ -148,7 +161,11 @@ async fn claim_in_txn(
             portable::restrict(take(backend, request, token), candidates, backend)
         }
     };
-    start_claimed(txn, &claim, token, &[JobStatus::Pending]).await
+    let start = Start {
+        from: JobStatus::Pending,
+        skips_locked: request.strategy.on(backend) == ClaimStrategy::SkipLocked,
+    };
+    start_claimed(txn, &claim, token, start).await
 }
 
 /// Takes one job by its key: one that may start, or whose lease has ended. A
@@ -181,8 +198,12 @@ pub async fn claim_job_in_txn(
     let is_it = Expr::col(job_runs::Column::JobId).eq(id.as_uuid());
     let mut waiting = take(backend, request, token);
     waiting.and_where(is_it.clone()).and_where(is_free(backend));
-    let pending = [JobStatus::Pending];
-    if let Some(claimed) = start_claimed(txn, &waiting, token, &pending).await?.pop() {
+    let from = |from| Start {
+        from,
+        skips_locked: false,
+    };
+    let pending = from(JobStatus::Pending);
+    if let Some(claimed) = start_claimed(txn, &waiting, token, pending).await?.pop() {
         return Ok(claimed);
     }
     let mut expired = take(backend, request, token);
@@ -193,15 +214,15 @@ pub async fn claim_job_in_txn(
         .and_where(
             Expr::col(job_runs::Column::Attempts).lt(Expr::col(job_runs::Column::MaxAttempts)),
         );
-    let running = [JobStatus::Running];
-    if let Some(claimed) = start_claimed(txn, &expired, token, &running).await?.pop() {
+    let running = from(JobStatus::Running);
+    if let Some(claimed) = start_claimed(txn, &expired, token, running).await?.pop() {
         return Ok(claimed);
     }
     let job = existing_job(txn, id).await?;
     let run = job_runs::Entity::find_by_id(id.as_uuid()).one(txn).await?;
     if run.is_none() && job.status == JobStatus::Pending {
         insert_missing_run(txn, &job).await?;
-        if let Some(claimed) = start_claimed(txn, &waiting, token, &pending).await?.pop() {
+        if let Some(claimed) = start_claimed(txn, &waiting, token, pending).await?.pop() {
             return Ok(claimed);
         }
     }
@@ -214,14 +235,12 @@ pub async fn claim_job_in_txn(
     Err(JobError::NotClaimable { id, reason })
 }
 
-/// Sends the claim, and moves to running what it took. A job of which another
-/// backend says that it runs is not taken from it: only one whose lease has
-/// ended may be `from` running.
+/// Sends the claim, and moves to running what it took.
 async fn start_claimed(
     txn: &mut Transaction<'_>,
     claim: &UpdateStatement,
     token: RunToken,
-    from: &[JobStatus],
+    start: Start,
 ) -> Result<Vec<ClaimedJob>, JobError> {
     let rows = txn.query_all(claim).await?;
     let mut rows = rows
@@ -231,67 +250,29 @@ async fn start_claimed(
     if rows.is_empty() {
         return Ok(Vec::new());
     }
-    let mut params = start(txn, &rows, from).await?;
+    let mut started = start.start(txn, &rows).await?;
     // The order of the claim; RETURNING has none.
     rows.sort_by_key(|run| (run.priority, run.run_at, run.job));
     let mut claimed = Vec::with_capacity(rows.len());
-    let mut ended = Vec::new();
+    let mut not_started = Vec::new();
     for run in rows {
-        match params.iter().position(|(id, _)| *id == run.job) {
-            Some(index) => {
-                let (_, params) = params.swap_remove(index);
-                claimed.push(run.claimed(token, params)?);
+        match started.remove(&run.job) {
+            Some(Ok(params)) => claimed.push(run.claimed(token, params)?),
+            Some(Err(error)) => {
+                let run = Run {
+                    job: JobId::from_uuid(run.job),
+                    token,
+                };
+                let reason = format!("its parameters cannot be read: {error}");
+                fail_job_in_txn(txn, run, &reason, None).await?;
             }
-            None => ended.push(run.job),
+            None => not_started.push(run.job),
         }
     }
-    forget(txn, ended).await?;
-    Ok(claimed)
-}
-
-/// Moves the jobs to running; those that have ended are not among the answer.
-/// The word is compared in small letters, because old rows mix them.
-async fn start(
-    txn: &mut Transaction<'_>,
-    taken: &[Taken],
-    from: &[JobStatus],
-) -> Result<Vec<(Uuid, Option<Value>)>, JobError> {
-    let backend = txn.get_database_backend();
-    let update = Query::update()
-        .table(jobs::Entity)
-        .value(jobs::Column::Status, JobStatus::Running.as_str())
-        .value(jobs::Column::UpdatedAt, sql::now(backend))
-        .and_where(sql::is_one_of(
-            backend,
-            jobs::Column::Id,
-            taken.iter().map(|run| run.job),
-        ))
-        .and_where(
-            Expr::expr(Func::lower(Expr::col(jobs::Column::Status)))
-                .is_in(from.iter().map(|status| status.as_str())),
-        )
-        .returning(Query::returning().columns([jobs::Column::Id, jobs::Column::Params]))
-        .to_owned();
-    let rows = txn.query_all(&update).await?;
-    rows.iter()
-        .map(|row| Ok((row.try_get("", "id")?, row.try_get("", "params")?)))
-        .collect()
-}
-
-/// Takes the rows of jobs away that another backend runs, or has ended.
-async fn forget(txn: &mut Transaction<'_>, ended: Vec<Uuid>) -> Result<(), JobError> {
-    if ended.is_empty() {
-        return Ok(());
+    if !not_started.is_empty() {
+        start.give_back(txn, not_started).await?;
     }
-    tracing::warn!(
-        jobs = ended.len(),
-        "jobs were begun or ended by another backend"
-    );
-    job_runs::Entity::delete_many()
-        .filter(job_runs::Column::JobId.is_in(ended))
-        .exec(txn)
-        .await?;
-    Ok(())
+    Ok(claimed)
 }
 
 /// The rows that a claim may take, in its order: for each kind and priority a
