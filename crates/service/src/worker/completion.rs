@@ -133,10 +133,7 @@ async fn complete_together(tenant: &Tenant, requests: Vec<Request>) {
         })
         .unzip();
     let completing = complete_jobs_with(tenant, &runs, PATIENCE);
-    let outcome = match tokio::time::timeout(limit, completing).await {
-        Ok(outcome) => Some(outcome),
-        Err(_) => None,
-    };
+    let outcome = tokio::time::timeout(limit, completing).await.ok();
     if let Some(Err(error)) = &outcome {
         tracing::debug!(%error, jobs = runs.len(), "completing together failed");
     }
