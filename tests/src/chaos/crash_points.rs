@@ -121,7 +121,7 @@ impl Stage {
         let statements = self.proxy.statements();
         let first = statements
             .iter()
-            .position(|sql| sql.contains("\"claimable\""))
+            .position(|sql| sql.starts_with("WITH RECURSIVE priorities_0"))
             .context("a run begins with a look for work")?;
         // What comes after it is the worker's next look.
         let last = statements

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 use super::{
     evidence::{Damage, Recovery},
-    look::{LOOK_EVERY, active_jobs, all_have_looked, holdings, most_of_one, terminate_one},
+    look::{LOOK_EVERY, active_jobs, holdings, most_of_one, none_is_away, terminate_one},
     schedule::{Harm, Schedule},
     team::Team,
 };
@@ -110,7 +110,7 @@ impl Harming<'_> {
             .into_iter()
             .map(|(_, name)| name)
             .collect();
-        all_have_looked(self.scene.db, &names, LONGEST_IDLE).await?;
+        none_is_away(self.scene.db, self.team.folder(), &names, LONGEST_IDLE).await?;
         let (place, name) = self.busy_worker().await?;
         let killed = Instant::now();
         self.team.kill(place).await?;

@@ -35,7 +35,7 @@ pub(crate) struct Event {
     pub(crate) at: u64,
     /// Which process told it.
     pub(crate) worker: String,
-    /// `claimed`, `ended`, `expired` or `unreachable`.
+    /// `claimed`, `ended`, `expired`, `unreachable` or `reachable`.
     pub(crate) event: String,
     pub(crate) job: Option<Uuid>,
     /// How an attempt ended, or what could not be reached.

@@ -1,6 +1,6 @@
 //! What the database says of the workers, asked past the proxy.
 
-use std::{collections::HashSet, time::Duration};
+use std::{collections::HashSet, path::Path, time::Duration};
 
 use anyhow::{Context, bail};
 use outreach_domain::JobStatus;
@@ -12,7 +12,10 @@ use sea_orm::{
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use super::team::NAME;
+use super::{
+    journal::{self, Event},
+    team::NAME,
+};
 
 /// Between two looks.
 pub(crate) const LOOK_EVERY: Duration = Duration::from_millis(5);
@@ -122,36 +125,56 @@ pub(crate) async fn terminate_one(
     Ok(ended.then(|| name.clone()))
 }
 
-/// Waits until each of the workers has looked for jobs after this call: none is
-/// waiting for a database that it takes to be away.
-pub(crate) async fn all_have_looked(
+/// Waits until each of the workers has asked the database something after this
+/// call, and none is waiting for a database that it takes to be away.
+pub(crate) async fn none_is_away(
     db: &DatabaseConnection,
+    folder: &Path,
     names: &[String],
     limit: Duration,
 ) -> anyhow::Result<()> {
     let since = database_time(db).await?;
     let until = Instant::now() + limit;
-    let mut looked = HashSet::new();
+    let mut here = HashSet::new();
     while Instant::now() < until {
         let rows = db
             .query_all_raw(Statement::from_sql_and_values(
                 DbBackend::Postgres,
                 "SELECT DISTINCT application_name::text AS name FROM pg_stat_activity \
-                 WHERE datname = current_database() AND query LIKE '%\"claimable\"%' \
+                 WHERE datname = current_database() \
                  AND query_start > CAST(CAST($1 AS text) AS timestamptz)",
                 [since.clone().into()],
             ))
             .await?;
         for row in rows {
-            // Another statement of the same connection hides it soon.
-            looked.insert(row.try_get::<String>("", "name")?);
+            here.insert(row.try_get::<String>("", "name")?);
         }
-        if names.iter().all(|name| looked.contains(name)) {
-            return Ok(());
+        if names.iter().all(|name| here.contains(name)) {
+            let away = away(&journal::read(&folder.join(journal::EVENTS))?);
+            if !names.iter().any(|name| away.contains(name)) {
+                return Ok(());
+            }
         }
         tokio::time::sleep(LOOK_EVERY).await;
     }
-    bail!("not all of {names:?} have looked for jobs within {limit:?}")
+    bail!("not all of {names:?} have reached the database within {limit:?}")
+}
+
+/// The workers that have told last that they can't reach the database.
+fn away(events: &[Event]) -> HashSet<String> {
+    let mut away = HashSet::new();
+    for event in events {
+        match event.event.as_str() {
+            "unreachable" => {
+                away.insert(event.worker.clone());
+            }
+            "reachable" => {
+                away.remove(&event.worker);
+            }
+            _ => {}
+        }
+    }
+    away
 }
 
 async fn database_time(db: &DatabaseConnection) -> anyhow::Result<String> {

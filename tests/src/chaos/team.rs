@@ -2,7 +2,7 @@
 
 use std::{
     fs::File,
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{ExitStatus, Stdio},
     time::Duration,
 };
@@ -56,6 +56,11 @@ impl Team {
             team.members.push(member);
         }
         Ok(team)
+    }
+
+    /// Where the journals are.
+    pub(crate) fn folder(&self) -> &Path {
+        &self.settings.folder
     }
 
     async fn spawn(&mut self, place: usize) -> anyhow::Result<Member> {

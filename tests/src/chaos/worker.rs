@@ -179,6 +179,7 @@ fn told(worker: &str, event: &WorkerEvent) -> Event {
         WorkerEvent::Ended { job, end } => ("ended", Some(*job), Some(described(end))),
         WorkerEvent::Expired { job } => ("expired", Some(*job), None),
         WorkerEvent::Unreachable { error, .. } => ("unreachable", None, Some(error.clone())),
+        WorkerEvent::Reachable { .. } => ("reachable", None, None),
         _ => ("other", None, None),
     };
     Event {
