@@ -69,7 +69,7 @@ pub(crate) fn now_plus_column(backend: DbBackend, column: &'static str) -> Simpl
 }
 
 /// The seconds from [`now`] until the time in a column, under a name: negative
-/// when it has passed, NULL when there is none.
+/// when it has passed, NULL when there is none, or one that is infinite.
 pub(crate) fn seconds_until(
     backend: DbBackend,
     column: &'static str,
@@ -80,7 +80,18 @@ pub(crate) fn seconds_until(
             "(julianday(\"{column}\") - julianday('now')) * 86400.0 AS \"{name}\""
         )),
         _ => Expr::cust(format!(
-            "extract(epoch from \"{column}\" - statement_timestamp())::float8 AS \"{name}\""
+            "CASE WHEN isfinite(\"{column}\") THEN \
+             extract(epoch from \"{column}\" - statement_timestamp())::float8 END AS \"{name}\""
+        )),
+    }
+}
+
+/// The time in a column as a number, under a name: only for comparisons.
+pub(crate) fn sortable(backend: DbBackend, column: &'static str, name: &'static str) -> SimpleExpr {
+    match backend {
+        DbBackend::Sqlite => Expr::cust(format!("julianday(\"{column}\") AS \"{name}\"")),
+        _ => Expr::cust(format!(
+            "extract(epoch from \"{column}\")::float8 AS \"{name}\""
         )),
     }
 }

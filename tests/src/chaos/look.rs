@@ -155,7 +155,8 @@ pub(crate) async fn none_is_away(
                 return Ok(());
             }
         }
-        tokio::time::sleep(LOOK_EVERY).await;
+        // The journal is long, and the workers want the processors.
+        tokio::time::sleep(LOOK_EVERY * 20).await;
     }
     bail!("not all of {names:?} have reached the database within {limit:?}")
 }

@@ -106,7 +106,8 @@ async fn all_runs(arguments: &Arguments, folder: &Path) -> anyhow::Result<bool> 
         })
         .collect();
     println!("{}", report::head());
-    let reports = in_lanes(runs, arguments.lanes, folder).await?;
+    let mut reports = in_lanes(runs, arguments.lanes, folder).await?;
+    slow_ones_alone(&mut reports, folder).await?;
     println!("faults: {}", report::faults(&reports));
     println!("{}", report::recovery_limit());
     if arguments.seed.is_none() && !survives_crash_points(&strategies, folder).await? {
@@ -224,6 +225,34 @@ async fn in_lanes(
         reports.extend(lane??);
     }
     Ok(reports)
+}
+
+/// Makes those runs again, one after the other, of which nothing was wrong but
+/// that recoveries took too long: runs at the same time share the processors.
+#[expect(
+    clippy::print_stdout,
+    reason = "a command line reports on standard output"
+)]
+async fn slow_ones_alone(reports: &mut [RunReport], folder: &Path) -> anyhow::Result<()> {
+    let folder = folder.join("again");
+    let mut slow = reports
+        .iter_mut()
+        .filter(|report| report.verdict.is_only_slow)
+        .peekable();
+    if slow.peek().is_none() {
+        return Ok(());
+    }
+    std::fs::create_dir_all(&folder)?;
+    let server = PostgresServer::start().await?;
+    println!("again, by themselves, those whose recoveries alone took too long:");
+    for report in slow {
+        *report = run(&server, &folder, report.settings).await?;
+        println!("{}", report::row(report));
+        if !report.verdict.broken.is_empty() {
+            println!("{}", report::broken(report));
+        }
+    }
+    Ok(())
 }
 
 #[expect(

@@ -32,6 +32,7 @@ pub(crate) fn row(report: &RunReport) -> String {
         recoveries,
         slowest_recovery,
         broken,
+        is_only_slow: _,
     } = &report.verdict;
     let faults: u64 = report.happened.values().sum();
     let verdict = if broken.is_empty() { "ok" } else { "BROKEN" };

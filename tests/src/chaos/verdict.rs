@@ -39,6 +39,9 @@ pub(crate) struct Verdict {
     pub(crate) slowest_recovery: Duration,
     /// Each broken invariant in a line.
     pub(crate) broken: Vec<String>,
+    /// Nothing is broken but the time that recoveries took, which the machine has
+    /// a part in.
+    pub(crate) is_only_slow: bool,
 }
 
 /// What the verdict has to know of the workers.
@@ -58,7 +61,9 @@ pub(crate) fn judge(evidence: &Evidence, limits: Limits) -> Verdict {
     judge_prospects(evidence, &mut verdict);
     judge_results(evidence, &mut verdict);
     judge_calls(evidence, limits, &mut verdict);
+    let is_right = verdict.broken.is_empty();
     judge_recoveries(evidence, limits, &mut verdict);
+    verdict.is_only_slow = is_right && !verdict.broken.is_empty();
     let untold = verdict.broken.len().saturating_sub(MOST_TOLD);
     if untold > 0 {
         verdict.broken.truncate(MOST_TOLD);

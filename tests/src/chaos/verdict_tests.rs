@@ -221,3 +221,19 @@ fn jobs_of_a_killed_worker_that_wait_too_long_are_told() {
         };
     });
 }
+
+#[test]
+fn a_run_that_is_slow_is_told_from_one_that_is_wrong() {
+    let slow = |evidence: &mut Evidence| {
+        evidence.damage.recoveries = vec![Recovery {
+            jobs: 1,
+            took: Duration::from_secs(2),
+        }];
+    };
+    let mut evidence = sound();
+    assert!(!judge(&evidence, LIMITS).is_only_slow);
+    slow(&mut evidence);
+    assert!(judge(&evidence, LIMITS).is_only_slow);
+    evidence.enqueued = keys(2);
+    assert!(!judge(&evidence, LIMITS).is_only_slow, "a job is missing");
+}

@@ -116,6 +116,12 @@ impl JobError {
         }
     }
 
+    /// The driver has panicked, at a value that it can't read.
+    pub(crate) fn panicked(message: &str) -> Self {
+        let message = outreach_domain::excerpt(message, 300);
+        Self::Database(DbErr::Custom(format!("the driver panicked: {message}")))
+    }
+
     /// The database was asked and has not answered for so long.
     pub(crate) fn no_answer(limit: Duration) -> Self {
         let text = format!("the database has not answered for {limit:?}");

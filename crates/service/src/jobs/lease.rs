@@ -6,7 +6,7 @@ use std::time::Duration;
 use outreach_domain::{JobId, JobStatus, excerpt};
 use outreach_entity::job_runs;
 use sea_orm::{
-    ConnectionTrait, DbBackend, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
+    ConnectionTrait, DbBackend, EntityTrait, FromQueryResult, QueryFilter, QueryOrder, QuerySelect,
     sea_query::{Expr, ExprTrait, LockBehavior, LockType, Query, SimpleExpr},
 };
 use serde_json::Value;
@@ -179,7 +179,8 @@ pub struct ExpiredRun {
 
 /// Takes jobs from workers whose lease has ended, and lets others have them.
 /// A job that has used up its attempts, or its time, has failed. At most 100
-/// jobs in a call. Commits.
+/// jobs in a call; those whose rows others hold are left for the next. Commits,
+/// with the portable strategy once for each job.
 pub async fn release_expired<D: TransactionSource>(
     db: &D,
     strategy: ClaimStrategy,
@@ -193,41 +194,91 @@ pub(crate) async fn release_expired_with<D: TransactionSource>(
     strategy: ClaimStrategy,
     policy: RetryPolicy,
 ) -> Result<Vec<ExpiredRun>, JobError> {
-    with_retrying_transaction(db, "release expired", policy, |txn| {
-        Box::pin(release_expired_in_txn(txn, strategy))
-    })
-    .await
-}
-
-async fn release_expired_in_txn(
-    txn: &mut Transaction<'_>,
-    strategy: ClaimStrategy,
-) -> Result<Vec<ExpiredRun>, JobError> {
-    let backend = txn.get_database_backend();
-    let mut expired = job_runs::Entity::find()
-        .filter(Expr::col(job_runs::Column::LeaseExpiresAt).lt(sql::now(backend)))
-        .order_by_asc(job_runs::Column::LeaseExpiresAt)
-        .limit(EXPIRED_BATCH);
-    if strategy.on(backend) == ClaimStrategy::SkipLocked {
-        expired = expired.lock_with_behavior(LockType::Update, LockBehavior::SkipLocked);
+    if strategy.on(db.get_database_backend()) == ClaimStrategy::SkipLocked {
+        return with_retrying_transaction(db, "release expired", policy, |txn| {
+            Box::pin(async move {
+                let mut settled = Vec::new();
+                for row in expired_runs(txn, ClaimStrategy::SkipLocked).await? {
+                    settled.extend(settle_expired(txn, &row).await?);
+                }
+                Ok(settled)
+            })
+        })
+        .await;
     }
-    let expired = expired.all(txn).await?;
+    // Each by itself: a row that somebody holds does not keep the others.
+    let once = RetryPolicy {
+        max_attempts: 1,
+        ..policy
+    };
     let mut settled = Vec::new();
-    for row in expired {
-        if let Some(became) = settle(txn, &row).await? {
-            settled.push(ExpiredRun {
-                job: JobId::from_uuid(row.job_id),
-                became,
-            });
+    let mut refused = None;
+    for row in &expired_runs(db, strategy).await? {
+        let outcome = with_retrying_transaction(db, "release expired", once, |txn| {
+            Box::pin(settle_expired(txn, row))
+        })
+        .await;
+        match outcome {
+            Ok(expired) => settled.extend(expired),
+            Err(error) if error.is_retryable() => refused = refused.or(Some(error)),
+            Err(error) => return Err(error),
         }
     }
-    Ok(settled)
+    match refused {
+        Some(error) if settled.is_empty() => Err(error),
+        _ => Ok(settled),
+    }
+}
+
+/// What is needed of the row of a run whose lease has ended.
+#[derive(Debug, FromQueryResult)]
+pub(super) struct ExpiredRow {
+    pub(super) job_id: Uuid,
+    pub(super) run_token: Option<Uuid>,
+    pub(super) owner: Option<String>,
+    pub(super) attempts: i32,
+    pub(super) max_attempts: i32,
+    pub(super) errors: Option<Value>,
+}
+
+async fn expired_runs<C: ConnectionTrait>(
+    db: &C,
+    strategy: ClaimStrategy,
+) -> Result<Vec<ExpiredRow>, JobError> {
+    let mut expired = job_runs::Entity::find()
+        .select_only()
+        .columns([
+            job_runs::Column::JobId,
+            job_runs::Column::RunToken,
+            job_runs::Column::Owner,
+            job_runs::Column::Attempts,
+            job_runs::Column::MaxAttempts,
+            job_runs::Column::Errors,
+        ])
+        .filter(Expr::col(job_runs::Column::LeaseExpiresAt).lt(sql::now(db.get_database_backend())))
+        .order_by_asc(job_runs::Column::LeaseExpiresAt)
+        .limit(EXPIRED_BATCH);
+    if strategy == ClaimStrategy::SkipLocked {
+        expired = expired.lock_with_behavior(LockType::Update, LockBehavior::SkipLocked);
+    }
+    Ok(expired.into_model().all(db).await?)
+}
+
+async fn settle_expired(
+    txn: &mut Transaction<'_>,
+    row: &ExpiredRow,
+) -> Result<Option<ExpiredRun>, JobError> {
+    let became = settle(txn, row).await?;
+    Ok(became.map(|became| ExpiredRun {
+        job: JobId::from_uuid(row.job_id),
+        became,
+    }))
 }
 
 /// Nothing when the worker was quicker, or another one was.
 pub(super) async fn settle(
     txn: &mut Transaction<'_>,
-    row: &job_runs::Model,
+    row: &ExpiredRow,
 ) -> Result<Option<JobStatus>, JobError> {
     let backend = txn.get_database_backend();
     let owner = excerpt(row.owner.as_deref().unwrap_or("unknown"), 100);

@@ -120,7 +120,7 @@ async fn give_back_in_txn(
     txn: &mut Transaction<'_>,
     run: Run,
     delay: Duration,
-) -> Result<job_runs::Model, JobError> {
+) -> Result<GivenBack, JobError> {
     let mut update = give_back();
     update
         .value(
@@ -129,11 +129,27 @@ async fn give_back_in_txn(
         )
         .and_where(Expr::col(job_runs::Column::JobId).eq(run.job.as_uuid()))
         .and_where(Expr::col(job_runs::Column::RunToken).eq(run.token.as_uuid()))
-        .returning_all();
+        .returning(Query::returning().columns([
+            job_runs::Column::JobId,
+            job_runs::Column::Attempts,
+            job_runs::Column::MaxAttempts,
+            job_runs::Column::Progress,
+            job_runs::Column::Errors,
+        ]));
     let Some(row) = txn.query_one(&update).await? else {
         return Err(lost(txn, run).await);
     };
-    Ok(job_runs::Model::from_query_result(&row, "")?)
+    Ok(GivenBack::from_query_result(&row, "")?)
+}
+
+/// What is needed of the row of a run that was given back.
+#[derive(FromQueryResult)]
+struct GivenBack {
+    job_id: Uuid,
+    attempts: i32,
+    max_attempts: i32,
+    progress: Option<Value>,
+    errors: Option<Value>,
 }
 
 struct FailedAttempt<'a> {
@@ -149,7 +165,7 @@ struct FailedAttempt<'a> {
 async fn store_failed_attempt(
     txn: &mut Transaction<'_>,
     run: Run,
-    row: &job_runs::Model,
+    row: &GivenBack,
     failed: FailedAttempt<'_>,
 ) -> Result<JobStatus, JobError> {
     let FailedAttempt {

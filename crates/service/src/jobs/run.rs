@@ -5,7 +5,7 @@ use std::fmt;
 use outreach_domain::{JobId, JobStatus};
 use outreach_entity::{job_runs, jobs};
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter,
+    ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QuerySelect,
     sea_query::{Expr, ExprTrait, Func, Query},
 };
 use serde_json::Value;
@@ -157,11 +157,14 @@ pub(super) async fn lost<C: ConnectionTrait>(db: &C, run: Run) -> JobError {
 /// Refuses when the run does not own its job any more. A look, not a proof: it
 /// holds nothing.
 pub(crate) async fn refuse_if_lost<C: ConnectionTrait>(db: &C, run: Run) -> Result<(), JobError> {
-    let row = job_runs::Entity::find_by_id(run.job.as_uuid())
+    let token: Option<Option<Uuid>> = job_runs::Entity::find_by_id(run.job.as_uuid())
+        .select_only()
+        .column(job_runs::Column::RunToken)
         .filter(job_is_running(run.job))
+        .into_tuple()
         .one(db)
         .await?;
-    if row.is_some_and(|row| row.run_token == Some(run.token.as_uuid())) {
+    if token.flatten() == Some(run.token.as_uuid()) {
         return Ok(());
     }
     Err(lost(db, run).await)

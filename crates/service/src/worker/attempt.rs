@@ -94,7 +94,7 @@ async fn call(handler: &dyn JobHandler, context: &JobContext) -> Result<Completi
     })
 }
 
-fn panic_message(panic: &(dyn Any + Send)) -> &str {
+pub(super) fn panic_message(panic: &(dyn Any + Send)) -> &str {
     if let Some(message) = panic.downcast_ref::<&str>() {
         message
     } else if let Some(message) = panic.downcast_ref::<String>() {

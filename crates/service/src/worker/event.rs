@@ -69,6 +69,8 @@ pub enum WorkerEvent {
         schema: Option<String>,
         /// What it says.
         error: String,
+        /// The database was there, and answered with the error.
+        refused: bool,
     },
     /// After [`Unreachable`](Self::Unreachable): jobs are looked for again.
     Reachable {

@@ -20,7 +20,7 @@ use crate::{
 };
 
 /// Rows that are waited for at the same time; each takes a connection.
-const MAX_WAITING: usize = 4;
+const MAX_WAITING: usize = 2;
 
 /// Why a run has to stop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -291,13 +291,15 @@ impl<'w> State<'w> {
 
     /// Returns how long to wait before the next look.
     fn unreachable(&mut self, tenant: usize, cause: &JobError) -> Duration {
-        let error = describe(cause);
+        let (error, refused) = (describe(cause), !cause.is_unreachable());
         warn!(error, "jobs could not be claimed");
         let schema = self.schema_of(tenant);
-        self.worker
-            .shared
-            .tell(&WorkerEvent::Unreachable { schema, error });
-        self.outages.failed(tenant, !cause.is_unreachable())
+        self.worker.shared.tell(&WorkerEvent::Unreachable {
+            schema,
+            error,
+            refused,
+        });
+        self.outages.failed(tenant, refused)
     }
 
     fn schema_of(&self, tenant: usize) -> Option<String> {

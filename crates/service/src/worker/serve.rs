@@ -1,12 +1,13 @@
 //! What a worker does with a tenant: it looks whether there is something to do,
 //! and claims it.
 
-use std::time::Duration;
+use std::{panic::AssertUnwindSafe, time::Duration};
 
+use futures_util::FutureExt;
 use tokio::time::Instant;
 use tracing::warn;
 
-use super::{Worker, WorkerEvent};
+use super::{Worker, WorkerEvent, attempt::panic_message};
 use crate::{
     jobs::{
         ClaimRequest, ClaimedJob, JobError, RunToken, claim_jobs_with, release_claims,
@@ -117,7 +118,12 @@ impl Worker {
         asked: impl Future<Output = Result<T, JobError>>,
     ) -> Result<T, JobError> {
         let limit = self.shared.answer_limit();
-        let answer = tokio::time::timeout(limit, asked).await;
-        answer.unwrap_or_else(|_| Err(JobError::no_answer(limit)))
+        // A row that a driver can't read must not end the worker of others.
+        let asked = AssertUnwindSafe(asked).catch_unwind();
+        match tokio::time::timeout(limit, asked).await {
+            Ok(Ok(answer)) => answer,
+            Ok(Err(panic)) => Err(JobError::panicked(panic_message(panic.as_ref()))),
+            Err(_) => Err(JobError::no_answer(limit)),
+        }
     }
 }

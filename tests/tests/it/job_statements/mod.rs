@@ -49,7 +49,7 @@ const SENT: [&str; 21] = [
     r#""result" ="#,
     r#""error_message" ="#,
     // retry
-    "RETURNING *",
+    r#"RETURNING "job_id", "attempts", "max_attempts", "progress", "errors""#,
     r#"UPDATE "job_runs" SET "errors" ="#,
     // leases that have ended
     r#"ORDER BY "job_runs"."lease_expires_at" ASC LIMIT"#,

@@ -7,7 +7,8 @@ use outreach_service::{
     connect::Tenant,
     jobs::{
         ClaimRequest, ClaimedJob, CompletedRun, NewJob, RunToken, StartAt, claim_jobs,
-        complete_job, complete_jobs, enqueue_job, enqueue_jobs_in_txn, find_job, waiting_work,
+        complete_job, complete_jobs, enqueue_job, enqueue_jobs_in_txn, find_job, release_expired,
+        retry_job, waiting_work,
     },
     transaction::{TransactionSource, safe_commit},
 };
@@ -346,4 +347,37 @@ async fn postgres_a_job_whose_row_is_locked_is_passed_by_and_claimed_later() {
     jobs.db.sql(now).await.unwrap();
     let claimed = claim(&jobs, &tenant, &[kind()], 2).await;
     assert_eq!(numbers(&claimed), [1]);
+}
+
+/// Somebody has set a start, a deadline and a lease by hand, to times that the
+/// driver can't read.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn postgres_infinite_times_stop_no_claim() {
+    let jobs = JobDb::postgres().await.unwrap();
+    let tenant = tenant(&jobs).await;
+    enqueue_all(
+        &tenant,
+        &[new_job(1), new_job(2).priority(1), new_job(3).priority(2)],
+    )
+    .await;
+    let by_hand = "UPDATE job_runs SET run_at = '-infinity', deadline_at = 'infinity', \
+                   cancel_requested_at = '-infinity' WHERE priority = 1";
+    jobs.db.sql(by_hand).await.unwrap();
+    let claimed = claim(&jobs, &tenant, &[kind()], 3).await;
+    assert_eq!(numbers(&claimed), [1, 2, 3]);
+    assert_eq!(claimed[1].time_left, None);
+    jobs.db
+        .sql("UPDATE job_runs SET lease_expires_at = '-infinity' WHERE priority = 1")
+        .await
+        .unwrap();
+    let released = release_expired(&tenant, strategy(&jobs)).await.unwrap();
+    assert_eq!(released.len(), 1);
+    let again = claim(&jobs, &tenant, &[kind()], 3).await;
+    retry_job(&tenant, again[0].run, "no answer", Duration::ZERO, None)
+        .await
+        .unwrap();
+    let again = claim(&jobs, &tenant, &[kind()], 3).await;
+    complete_job(&tenant, again[0].run, json!({}))
+        .await
+        .unwrap();
 }

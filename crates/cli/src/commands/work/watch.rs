@@ -28,8 +28,16 @@ pub(super) struct Watch {
 #[derive(Debug, Default)]
 struct State {
     under_way: HashMap<JobId, UnderWay>,
-    /// Schemas whose jobs can't be claimed at the moment, and why.
-    away: HashMap<Option<String>, String>,
+    /// Schemas whose jobs can't be claimed at the moment, and whether the database
+    /// itself has refused it.
+    away: HashMap<Option<String>, bool>,
+}
+
+impl State {
+    /// Whether the database can't be reached.
+    fn is_out(&self) -> bool {
+        self.away.values().any(|refused| !refused)
+    }
 }
 
 #[derive(Debug)]
@@ -77,12 +85,18 @@ impl Watch {
             WorkerEvent::Expired { job } => {
                 Some(format!("job {job}: the lease of a lost worker has ended"))
             }
-            WorkerEvent::Unreachable { schema, error } => {
+            WorkerEvent::Unreachable {
+                schema,
+                error,
+                refused,
+            } => {
                 let mut state = self.state();
-                // An outage of the database is one of all schemas.
-                let is_known = state.away.values().any(|known| known == error);
-                let is_new = state.away.insert(schema.clone(), error.clone()).is_none();
-                (is_new && !is_known).then(|| {
+                let is_told = state.is_out();
+                let before = state.away.insert(schema.clone(), *refused);
+                // An outage of the database is one of all schemas; what it refuses
+                // is a schema's own.
+                let is_new = before != Some(*refused) && (*refused || !is_told);
+                is_new.then(|| {
                     let place = self.place(schema.as_deref());
                     let error = excerpt(error, MAX_REASON);
                     format!("warning: jobs can't be claimed{place}: {error}; trying again")
@@ -90,8 +104,13 @@ impl Watch {
             }
             WorkerEvent::Reachable { schema } => {
                 let mut state = self.state();
-                let was_away = state.away.remove(schema).is_some();
-                (was_away && state.away.is_empty()).then(|| "jobs are claimed again".to_owned())
+                match state.away.remove(schema)? {
+                    true => {
+                        let place = self.place(schema.as_deref());
+                        Some(format!("jobs are claimed again{place}"))
+                    }
+                    false => (!state.is_out()).then(|| "jobs are claimed again".to_owned()),
+                }
             }
             _ => None,
         }
@@ -151,6 +170,15 @@ mod tests {
         WorkerEvent::Unreachable {
             schema: Some(schema.to_owned()),
             error: "connection refused".to_owned(),
+            refused: false,
+        }
+    }
+
+    fn refused(schema: &str) -> WorkerEvent {
+        WorkerEvent::Unreachable {
+            schema: Some(schema.to_owned()),
+            error: "no such table".to_owned(),
+            refused: true,
         }
     }
 
@@ -173,5 +201,20 @@ mod tests {
             assert!(watch.line(&reachable("b")).is_some());
             assert_eq!(watch.line(&reachable("b")), None);
         }
+    }
+    #[test]
+    fn what_is_refused_is_said_of_each_schema() {
+        let watch = Watch::new(true);
+        for schema in ["a", "b"] {
+            let line = watch.line(&refused(schema)).unwrap();
+            assert!(
+                line.contains(&format!("in `{schema}`: no such table")),
+                "{line}"
+            );
+            assert_eq!(watch.line(&refused(schema)), None);
+        }
+        let again = watch.line(&reachable("a"));
+        assert_eq!(again.as_deref(), Some("jobs are claimed again in `a`"));
+        assert_eq!(watch.line(&reachable("a")), None);
     }
 }

@@ -16,7 +16,7 @@ use std::time::Duration;
 use outreach_domain::{JobId, JobKind, JobStatus};
 use outreach_entity::job_runs;
 use sea_orm::{
-    ConnectionTrait, DbBackend, EntityTrait, QueryResult,
+    ConnectionTrait, DbBackend, EntityTrait, QueryResult, QuerySelect,
     sea_query::{
         Alias, CaseStatement, Expr, ExprTrait, Order, Query, ReturningClause, SelectStatement,
         SimpleExpr, UnionType, UpdateStatement,
@@ -219,7 +219,12 @@ pub async fn claim_job_in_txn(
         return Ok(claimed);
     }
     let job = existing_job(txn, id).await?;
-    let run = job_runs::Entity::find_by_id(id.as_uuid()).one(txn).await?;
+    let run: Option<Option<Uuid>> = job_runs::Entity::find_by_id(id.as_uuid())
+        .select_only()
+        .column(job_runs::Column::RunToken)
+        .into_tuple()
+        .one(txn)
+        .await?;
     if run.is_none() && job.status == JobStatus::Pending {
         insert_missing_run(txn, &job).await?;
         if let Some(claimed) = start_claimed(txn, &waiting, token, pending).await?.pop() {
@@ -229,8 +234,8 @@ pub async fn claim_job_in_txn(
     let reason = match run {
         _ if job.status.is_final() => "it has ended",
         None => "another backend runs it; `outreach jobs doctor` tells more",
-        Some(run) if run.run_token.is_some() => "another worker has it",
-        Some(_) => "it starts later",
+        Some(Some(_)) => "another worker has it",
+        Some(None) => "it starts later",
     };
     Err(JobError::NotClaimable { id, reason })
 }
@@ -252,7 +257,12 @@ async fn start_claimed(
     }
     let mut started = start.start(txn, &rows).await?;
     // The order of the claim; RETURNING has none.
-    rows.sort_by_key(|run| (run.priority, run.run_at, run.job));
+    rows.sort_by(|one, other| {
+        let start = |run: &Taken| run.run_order.unwrap_or(f64::NEG_INFINITY);
+        (one.priority.cmp(&other.priority))
+            .then(start(one).total_cmp(&start(other)))
+            .then(one.job.cmp(&other.job))
+    });
     let mut claimed = Vec::with_capacity(rows.len());
     let mut not_started = Vec::new();
     for run in rows {
@@ -361,7 +371,7 @@ fn returned(backend: DbBackend) -> ReturningClause {
         column(job_runs::Column::JobId),
         column(job_runs::Column::JobType),
         column(job_runs::Column::Priority),
-        column(job_runs::Column::RunAt),
+        sql::sortable(backend, "run_at", "run_order"),
         column(job_runs::Column::Attempts),
         column(job_runs::Column::MaxAttempts),
         column(job_runs::Column::Progress),
@@ -374,7 +384,9 @@ struct Taken {
     job: Uuid,
     kind: String,
     priority: i16,
-    run_at: chrono::DateTime<chrono::Utc>,
+    /// The start, as a number: not every time that a database holds is one of
+    /// chrono's.
+    run_order: Option<f64>,
     attempts: i32,
     max_attempts: i32,
     progress: Option<Value>,
@@ -387,7 +399,7 @@ impl Taken {
             job: row.try_get("", "job_id")?,
             kind: row.try_get("", "job_type")?,
             priority: row.try_get("", "priority")?,
-            run_at: row.try_get("", "run_at")?,
+            run_order: row.try_get("", "run_order")?,
             attempts: row.try_get("", "attempts")?,
             max_attempts: row.try_get("", "max_attempts")?,
             progress: row.try_get("", "progress")?,

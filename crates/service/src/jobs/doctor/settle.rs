@@ -11,8 +11,11 @@ use serde_json::Value;
 use super::{IrregularJob, Irregularity, Settlement, find::condition};
 use crate::{
     jobs::{
-        DISCOVERY_KEY, DISCOVERY_TIME_LIMIT, JobError, NewJob, enqueue::insert_run,
-        error_history::stored_error, lease::settle, retry::give_back,
+        DISCOVERY_KEY, DISCOVERY_TIME_LIMIT, JobError, NewJob,
+        enqueue::insert_run,
+        error_history::stored_error,
+        lease::{ExpiredRow, settle},
+        retry::give_back,
     },
     sql,
     transaction::{RetryPolicy, Transaction, TransactionSource, with_retrying_transaction},
@@ -137,20 +140,22 @@ async fn fail(txn: &mut Transaction<'_>, id: JobId, reason: &str) -> Result<Sett
 
 /// As a worker takes a job from one whose lease has ended.
 async fn release(txn: &mut Transaction<'_>, id: JobId) -> Result<Settlement, JobError> {
-    let row = job_runs::Entity::find_by_id(id.as_uuid()).one(txn).await?;
-    let Some(mut row) = row else {
+    let row: Option<ExpiredRow> = job_runs::Entity::find_by_id(id.as_uuid())
+        .into_model()
+        .one(txn)
+        .await?;
+    let Some(row) = row else {
         return Ok(Settlement::NothingToDo);
     };
-    if row.lease_expires_at.is_none() {
-        let ended = chrono::DateTime::<chrono::Utc>::UNIX_EPOCH;
-        let update = Query::update()
-            .table(job_runs::Entity)
-            .value(job_runs::Column::LeaseExpiresAt, ended)
-            .and_where(Expr::col(job_runs::Column::JobId).eq(id.as_uuid()))
-            .take();
-        txn.execute(&update).await?;
-        row.lease_expires_at = Some(ended.into());
-    }
+    // One without a lease is settled as one whose lease has ended.
+    let ended = chrono::DateTime::<chrono::Utc>::UNIX_EPOCH;
+    let update = Query::update()
+        .table(job_runs::Entity)
+        .value(job_runs::Column::LeaseExpiresAt, ended)
+        .and_where(Expr::col(job_runs::Column::JobId).eq(id.as_uuid()))
+        .and_where(Expr::col(job_runs::Column::LeaseExpiresAt).is_null())
+        .take();
+    txn.execute(&update).await?;
     Ok(match settle(txn, &row).await? {
         Some(JobStatus::Failed) => Settlement::Failed,
         Some(_) => Settlement::Pending,
