@@ -104,12 +104,11 @@ impl Watch {
             }
             WorkerEvent::Reachable { schema } => {
                 let mut state = self.state();
-                match state.away.remove(schema)? {
-                    true => {
-                        let place = self.place(schema.as_deref());
-                        Some(format!("jobs are claimed again{place}"))
-                    }
-                    false => (!state.is_out()).then(|| "jobs are claimed again".to_owned()),
+                if state.away.remove(schema)? {
+                    let place = self.place(schema.as_deref());
+                    Some(format!("jobs are claimed again{place}"))
+                } else {
+                    (!state.is_out()).then(|| "jobs are claimed again".to_owned())
                 }
             }
             _ => None,
