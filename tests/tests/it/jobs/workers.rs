@@ -153,7 +153,9 @@ async fn a_shutdown_gives_back_what_does_not_end_in_time(jobs: JobDb) {
         next(&mut begun).await;
     }
     let report = stop(shutdown, working).await;
-    assert_eq!((report.claimed, report.released), (3, 3));
+    // A claim under way may take one again that was given back, and gives it back.
+    assert!(report.claimed >= 3, "{report:?}");
+    assert_eq!(report.released, report.claimed, "{report:?}");
     let held = "SELECT count(*) FROM job_runs WHERE run_token IS NOT NULL OR attempts > 0";
     assert_eq!(jobs.db.count(held).await.unwrap(), 0);
     for number in 1..=3 {
