@@ -347,13 +347,14 @@ impl<'w> State<'w> {
     /// Lets the jobs end, or gives them back.
     async fn end(mut self, in_time: bool) -> WorkerReport {
         self.is_ending = true;
-        if in_time {
-            let grace = self.worker.grace;
-            if tokio::time::timeout(grace, self.drain()).await.is_err() {
-                self.abandon.cancel();
-            }
-        }
+        let grace = self.worker.grace;
+        let is_late = in_time && tokio::time::timeout(grace, self.drain()).await.is_err();
         let end = Instant::now() + RELEASE_TIME;
+        if is_late {
+            // A claim under way would take again what is given back before it ends.
+            let _ = tokio::time::timeout(RELEASE_TIME / 4, self.claims_end()).await;
+            self.abandon.cancel();
+        }
         // Those that can't write their ends leave time for the others.
         let drained = tokio::time::timeout(RELEASE_TIME / 2, self.drain()).await;
         let released = tokio::time::timeout_at(end, self.release()).await;
@@ -379,6 +380,14 @@ impl<'w> State<'w> {
                 Ok(jobs) => self.report.released += jobs,
                 Err(error) => warn!(%error, "jobs were not given back"),
             }
+        }
+    }
+
+    async fn claims_end(&mut self) {
+        while self.reserved > 0
+            && let Some(served) = self.serving.next().await
+        {
+            self.served(served);
         }
     }
 

@@ -332,7 +332,8 @@ async fn a_job_whose_parameters_can_not_be_read_fails_alone(jobs: JobDb) {
 async fn postgres_a_job_whose_row_is_locked_is_passed_by_and_claimed_later() {
     let jobs = JobDb::postgres().await.unwrap();
     let tenant = tenant(&jobs).await;
-    enqueue_all(&tenant, &[new_job(1).priority(-1), new_job(2)]).await;
+    let limited = new_job(1).priority(-1).time_limit(Duration::from_hours(1));
+    enqueue_all(&tenant, &[limited, new_job(2)]).await;
     let txn = tenant.begin_transaction("test").await.unwrap();
     let lock = "UPDATE jobs SET updated_at = now() WHERE id = \
                 (SELECT job_id FROM job_runs WHERE priority = -1)";
@@ -341,7 +342,7 @@ async fn postgres_a_job_whose_row_is_locked_is_passed_by_and_claimed_later() {
     assert_eq!(numbers(&claimed), [2]);
     safe_commit(txn, "test").await.unwrap();
     let waits = "SELECT count(*) FROM job_runs WHERE run_at > now() AND attempts = 0 \
-                 AND run_token IS NULL AND owner IS NULL";
+                 AND run_token IS NULL AND owner IS NULL AND deadline_at IS NULL";
     assert_eq!(jobs.db.count(waits).await.unwrap(), 1);
     let now = "UPDATE job_runs SET run_at = now() WHERE run_token IS NULL";
     jobs.db.sql(now).await.unwrap();

@@ -6,16 +6,20 @@ use outreach_domain::JobStatus;
 use outreach_service::{
     connect::Tenant,
     jobs::{
-        ClaimRequest, Extended, JobError, NewJob, Run, RunToken, cancel_job, claim_job, claim_jobs,
-        complete_job, enqueue_job, extend_leases, extend_locked_lease, fail_job, find_job,
-        record_progress_in_txn, release_expired, release_job, release_owned, retry_job,
+        ClaimRequest, Extended, JobError, NewJob, Run, RunToken, cancel_job, cancel_job_in_txn,
+        claim_job, claim_jobs, complete_job, enqueue_job, extend_leases, extend_locked_lease,
+        fail_job, find_job, record_progress_in_txn, release_expired, release_job, release_owned,
+        retry_job,
     },
     transaction::{TransactionSource, safe_commit},
 };
 use outreach_tests::{JobDb, job_tests};
 use serde_json::json;
 
-use super::handlers::{kind, new_job};
+use super::{
+    handlers::{kind, new_job},
+    running::status,
+};
 use crate::support::{job_id, strategy, tenant};
 
 job_tests! {
@@ -53,14 +57,6 @@ async fn claim_as(jobs: &JobDb, tenant: &Tenant, owner: &str) -> Run {
 
 async fn enqueued(tenant: &Tenant, job: NewJob) {
     enqueue_job(tenant, &job).await.unwrap();
-}
-
-async fn status(tenant: &Tenant, number: u64) -> JobStatus {
-    find_job(tenant, job_id(number))
-        .await
-        .unwrap()
-        .unwrap()
-        .status
 }
 
 fn assert_lost<T: std::fmt::Debug>(outcome: &Result<T, JobError>) {
@@ -335,4 +331,24 @@ async fn postgres_a_lease_whose_row_is_locked_is_renewed_as_soon_as_it_is_free()
     let released = release_expired(&tenant, strategy(&jobs)).await.unwrap();
     assert_eq!(released, [], "the lease is renewed");
     complete_job(&tenant, run, json!({})).await.unwrap();
+}
+
+/// Others hold the job of the first of them, without end.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn postgres_a_lease_whose_job_is_locked_keeps_no_other_from_its_release() {
+    let jobs = JobDb::postgres_portable().await.unwrap();
+    let tenant = tenant(&jobs)
+        .await
+        .with_lock_timeout(Duration::from_millis(100));
+    for number in 1..=3 {
+        enqueued(&tenant, new_job(number)).await;
+        claim(&jobs, &tenant).await;
+    }
+    jobs.db.sql(EXPIRE).await.unwrap();
+    let mut txn = tenant.begin_transaction("test").await.unwrap();
+    cancel_job_in_txn(&mut txn, job_id(1)).await.unwrap();
+    let released = release_expired(&tenant, strategy(&jobs)).await.unwrap();
+    let mut jobs: Vec<_> = released.into_iter().map(|expired| expired.job).collect();
+    jobs.sort();
+    assert_eq!(jobs, [job_id(2), job_id(3)]);
 }

@@ -12,5 +12,7 @@ mod keys;
 mod leases;
 mod lent;
 mod model;
+mod outages;
+mod running;
 mod tenants;
 mod workers;

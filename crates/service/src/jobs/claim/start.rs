@@ -4,7 +4,8 @@ use outreach_domain::JobStatus;
 use outreach_entity::{job_runs, jobs};
 use sea_orm::{
     ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QuerySelect,
-    sea_query::{Expr, ExprTrait, Func, LockBehavior, LockType, Query, SimpleExpr},
+    prelude::DateTimeWithTimeZone,
+    sea_query::{CaseStatement, Expr, ExprTrait, Func, LockBehavior, LockType, Query, SimpleExpr},
 };
 use serde_json::Value;
 use uuid::Uuid;
@@ -18,6 +19,16 @@ use crate::{
 
 /// How long a job is passed by whose row was locked.
 const LOCKED_DELAY: Duration = Duration::from_secs(1);
+
+/// The time limit counts from the first attempt, which this was not if there
+/// has been none.
+fn deadline_before() -> SimpleExpr {
+    let is_first = Expr::col(job_runs::Column::Attempts).lte(1);
+    CaseStatement::new()
+        .case(is_first, Expr::val(Option::<DateTimeWithTimeZone>::None))
+        .finally(Expr::col(job_runs::Column::DeadlineAt))
+        .into()
+}
 
 /// Moves jobs that were claimed to running.
 #[derive(Debug, Clone, Copy)]
@@ -107,6 +118,7 @@ impl Start {
                     job_runs::Column::RunAt,
                     sql::now_plus(backend, LOCKED_DELAY),
                 )
+                .value(job_runs::Column::DeadlineAt, deadline_before())
                 .and_where(sql::is_one_of(backend, job_runs::Column::JobId, locked));
             txn.execute(&update).await?;
         }
