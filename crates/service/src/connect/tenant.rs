@@ -68,8 +68,9 @@ impl Tenant {
         self.with_prologue()
     }
 
-    /// Each lock is waited for no longer than this; then the statement fails with an error that is
-    /// [retryable](TransactionError::is_retryable); milliseconds, at least one.
+    /// Each lock is waited for no longer than this; then the statement fails with
+    /// an error that is [retryable](TransactionError::is_retryable);
+    /// milliseconds, at least one. A single statement becomes a transaction.
     /// PostgreSQL only; SQLite has the busy timeout of the pool.
     #[must_use]
     pub fn with_lock_timeout(mut self, timeout: Duration) -> Self {

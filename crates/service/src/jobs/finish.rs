@@ -38,10 +38,7 @@ pub async fn complete_job<D: TransactionSource>(
     run: Run,
     result: Value,
 ) -> Result<(), JobError> {
-    with_retrying_transaction(db, "complete job", RetryPolicy::default(), |txn| {
-        Box::pin(complete_job_in_txn(txn, run, result.clone()))
-    })
-    .await
+    complete_run(db, run, Some(&result)).await
 }
 
 /// [`complete_job`], which leaves `jobs.result` alone without a result.
@@ -51,14 +48,7 @@ pub(crate) async fn complete_run<D: TransactionSource>(
     result: Option<&Value>,
 ) -> Result<(), JobError> {
     with_retrying_transaction(db, "complete job", RetryPolicy::default(), |txn| {
-        Box::pin(async move {
-            end_in_txn(txn, run).await?;
-            let ending = Ending {
-                result: result.cloned(),
-                error: None,
-            };
-            end_as(txn, run, JobStatus::Completed, ending).await
-        })
+        Box::pin(complete_run_in_txn(txn, run, result.cloned()))
     })
     .await
 }
@@ -69,9 +59,17 @@ pub async fn complete_job_in_txn(
     run: Run,
     result: Value,
 ) -> Result<(), JobError> {
+    complete_run_in_txn(txn, run, Some(result)).await
+}
+
+async fn complete_run_in_txn(
+    txn: &mut Transaction<'_>,
+    run: Run,
+    result: Option<Value>,
+) -> Result<(), JobError> {
     end_in_txn(txn, run).await?;
     let ending = Ending {
-        result: Some(result),
+        result,
         error: None,
     };
     end_as(txn, run, JobStatus::Completed, ending).await

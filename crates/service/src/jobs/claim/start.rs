@@ -1,3 +1,6 @@
+//! The second half of a claim: of the rows that it took in `job_runs`, the jobs
+//! that may start become running, and the others are given back.
+
 use std::{collections::HashMap, time::Duration};
 
 use outreach_domain::JobStatus;
