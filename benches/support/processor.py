@@ -4,6 +4,8 @@ import os
 import subprocess
 
 TICK = os.sysconf("SC_CLK_TCK")
+# Of a process that ends before its file is opened, and before it is read.
+GONE = (FileNotFoundError, ProcessLookupError)
 
 
 def _stat(pid):
@@ -19,7 +21,7 @@ def _children(pid):
             try:
                 if int(_stat(name)[1]) == pid:
                     found.append(int(name))
-            except FileNotFoundError:
+            except GONE:
                 continue
     return found
 
@@ -30,7 +32,7 @@ def of_server(pid):
         children = _children(pid)
         try:
             ticks = sum(int(field) for child in children for field in _stat(child)[11:13])
-        except FileNotFoundError:
+        except GONE:
             # One has ended meanwhile, and is in its parent's sum from now on.
             continue
         ticks += sum(int(field) for field in _stat(pid)[11:15])
